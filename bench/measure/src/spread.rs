@@ -1,0 +1,59 @@
+use serde_json::{Value, json};
+
+/// Where repeated figures lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// How many there were.
+    pub runs: usize,
+    /// The smallest.
+    pub min: f64,
+    /// A tenth of them is smaller.
+    pub p10: f64,
+    /// Half of them is smaller.
+    pub median: f64,
+    /// A tenth of them is larger.
+    pub p90: f64,
+    /// A hundredth of them is larger.
+    pub p99: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// `None` of no figures.
+    pub fn of(mut figures: Vec<f64>) -> Option<Self> {
+        figures.sort_by(f64::total_cmp);
+        let last = figures.len().checked_sub(1)?;
+        let at = |percent: usize| figures[(last * percent + 50) / 100];
+        Some(Self {
+            runs: figures.len(),
+            min: at(0),
+            p10: at(10),
+            median: at(50),
+            p90: at(90),
+            p99: at(99),
+            max: at(100),
+        })
+    }
+
+    /// As an object, three decimals each.
+    pub fn to_json(self) -> Value {
+        let round = |figure: f64| (figure * 1000.0).round() / 1000.0;
+        json!({
+            "runs": self.runs, "min": round(self.min), "p10": round(self.p10), "median": round(self.median),
+            "p90": round(self.p90), "p99": round(self.p99), "max": round(self.max),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn the_median_is_the_figure_in_the_middle() {
+        let spread = Spread::of(vec![9.0, 1.0, 5.0]).unwrap();
+        assert_eq!((spread.min, spread.median, spread.max, spread.runs), (1.0, 5.0, 9.0, 3));
+        assert_eq!(Spread::of(vec![]), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! The cargo workspace: its packages, and which of them are function crates.
+
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// What `cargo metadata` tells, as far as it matters here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Project {
+    packages: Vec<Package>,
+    pub(crate) workspace_root: PathBuf,
+    pub(crate) target_directory: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) id: String,
+    manifest_path: PathBuf,
+    default_run: Option<String>,
+    dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Dependency {
+    name: String,
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// The user's cargo: the one that started us, if one did.
+pub(crate) fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+impl Project {
+    /// Asks cargo about the workspace of `manifest_path`, or of the current directory.
+    pub(crate) fn load(manifest_path: Option<&Path>) -> Result<Self> {
+        let mut command = Command::new(cargo());
+        command.args(["metadata", "--format-version=1", "--no-deps"]);
+        if let Some(path) = manifest_path {
+            command.arg("--manifest-path").arg(path);
+        }
+        let output = command.output().map_err(|error| {
+            Error::failed(format!("`{}` could not be started", cargo().to_string_lossy()))
+                .caused_by(&error)
+                .help("install Rust from https://rustup.rs, or set CARGO to your cargo")
+        })?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.lines().map(|line| line.trim_start_matches("error: ").to_owned());
+            return Err(Error::usage("cargo finds no package here")
+                .details(said)
+                .help("run this in the directory of a function crate, or pass `--manifest-path`"));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| {
+            Error::failed("what `cargo metadata` says is not understood").caused_by(&error)
+        })
+    }
+
+    /// The packages called `names`; without names, the one of `manifest_path` or of the current directory.
+    pub(crate) fn select(
+        &self,
+        names: &[String],
+        manifest_path: Option<&Path>,
+    ) -> Result<Vec<&Package>> {
+        if names.is_empty() {
+            return self.current(manifest_path).map(|package| vec![package]);
+        }
+        let mut selected: Vec<&Package> = Vec::new();
+        for name in names {
+            let package = self.packages.iter().find(|package| package.name == *name);
+            let package = package.ok_or_else(|| {
+                self.with_choice(Error::usage(format!("no package is called `{name}`")))
+            })?;
+            if !selected.iter().any(|selected| selected.id == package.id) {
+                selected.push(package);
+            }
+        }
+        Ok(selected)
+    }
+
+    fn current(&self, manifest_path: Option<&Path>) -> Result<&Package> {
+        let manifest = match manifest_path {
+            Some(path) => path.canonicalize().ok(),
+            None => std::env::current_dir().ok().and_then(|directory| {
+                let candidates = directory.ancestors().map(|above| above.join("Cargo.toml"));
+                candidates.into_iter().find(|path| path.is_file())?.canonicalize().ok()
+            }),
+        };
+        let is_current = |package: &&Package| package.manifest_path.canonicalize().ok() == manifest;
+        self.packages.iter().find(is_current).ok_or_else(|| {
+            let root = self.workspace_root.display();
+            self.with_choice(Error::usage(format!("`{root}` is a workspace, not a package")))
+        })
+    }
+
+    /// Adds the function crates that there are.
+    fn with_choice(&self, error: Error) -> Error {
+        let functions: Vec<_> =
+            self.packages.iter().filter(|package| package.is_function()).collect();
+        match functions.first() {
+            Some(first) => error
+                .details([format!(
+                    "function crates here: {}",
+                    functions
+                        .iter()
+                        .map(|package| package.name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                )])
+                .help(format!("choose one: `-p {}`", first.name)),
+            None => error.help("no package here has a binary that depends on `omnifn`: add one"),
+        }
+    }
+
+    /// The directories whose files make up `packages`: theirs, and those of the path dependencies of theirs
+    /// that are in this workspace.
+    pub(crate) fn source_directories(&self, packages: &[&Package]) -> BTreeSet<PathBuf> {
+        let mut found: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut open: Vec<&Package> = packages.to_vec();
+        while let Some(package) = open.pop() {
+            if found.insert(package.directory().to_owned()) {
+                for path in
+                    package.dependencies.iter().filter_map(|dependency| dependency.path.as_ref())
+                {
+                    open.extend(self.packages.iter().filter(|package| package.directory() == path));
+                }
+            }
+        }
+        found
+    }
+
+    pub(crate) fn package(&self, id: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.id == id)
+    }
+}
+
+impl Package {
+    pub(crate) fn directory(&self) -> &Path {
+        self.manifest_path.parent().unwrap_or(&self.manifest_path)
+    }
+
+    fn is_function(&self) -> bool {
+        let uses_omnifn = self.dependencies.iter().any(|dependency| dependency.name == "omnifn");
+        uses_omnifn && self.all_binaries().next().is_some()
+    }
+
+    fn all_binaries(&self) -> impl Iterator<Item = &str> {
+        let targets = self.targets.iter();
+        let binaries = targets.filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+        binaries.map(|target| target.name.as_str())
+    }
+
+    /// The binaries to run: the one called `name`, else the default one, else all.
+    pub(crate) fn binaries(&self, name: Option<&str>) -> Result<Vec<&str>> {
+        let all: Vec<&str> = self.all_binaries().collect();
+        let package = &self.name;
+        if all.is_empty() {
+            return Err(Error::usage(format!("package `{package}` has no binary"))
+                .help("a function crate has a `src/main.rs` that calls `omnifn::run`"));
+        }
+        let Some(wanted) = name.or(self.default_run.as_deref()) else { return Ok(all) };
+        match all.iter().find(|binary| **binary == wanted) {
+            Some(binary) => Ok(vec![binary]),
+            None => {
+                Err(Error::usage(format!("package `{package}` has no binary called `{wanted}`"))
+                    .help(format!("it has {}", all.join(", "))))
+            }
+        }
+    }
+}

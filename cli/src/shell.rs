@@ -1,0 +1,105 @@
+//! All that is written: results to standard output, the rest to standard error.
+
+use crate::{
+    args::{Color, Format, Output},
+    error::Error,
+};
+use anstream::ColorChoice;
+use anstyle::{AnsiColor, Style};
+use omnifn_local::Provider;
+use std::io::Write as _;
+
+const VERB: Style = AnsiColor::Green.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HELP: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// Where words go, and how they look. Nobody cares when they cannot be written: whoever reads is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Shell {
+    format: Format,
+    color: Color,
+    quiet: bool,
+}
+
+impl Shell {
+    pub(crate) fn new(output: &Output) -> Self {
+        let color = match (output.color, std::env::var("CARGO_TERM_COLOR").as_deref()) {
+            (Color::Auto, Ok("always")) => Color::Always,
+            (Color::Auto, Ok("never")) => Color::Never,
+            (color, _) => color,
+        };
+        // `Auto` looks at NO_COLOR and at whether there is a terminal.
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        Self { format: output.format, color, quiet: output.quiet }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// What to pass on to cargo as `--color`.
+    pub(crate) fn color(&self) -> &'static str {
+        match self.color {
+            Color::Auto => "auto",
+            Color::Always => "always",
+            Color::Never => "never",
+        }
+    }
+
+    /// A part of the result.
+    pub(crate) fn print(text: &str) {
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    }
+
+    /// What is being done, or was: `    Starting create`.
+    pub(crate) fn status(&self, verb: &str, message: &str) {
+        self.verb(VERB, verb, message);
+    }
+
+    /// As [`status`](Self::status), for what one would not wish for.
+    pub(crate) fn warn(&self, verb: &str, message: &str) {
+        self.verb(WARNING, verb, message);
+    }
+
+    fn verb(&self, style: Style, verb: &str, message: &str) {
+        if !self.quiet {
+            writeln!(anstream::stderr().lock(), "{style}{verb:>12}{style:#} {message}").ok();
+        }
+    }
+
+    /// A line that a function wrote.
+    pub(crate) fn log(&self, function: &str, width: usize, provider: Provider, line: &str) {
+        if !self.quiet {
+            let style = Style::new().fg_color(Some(match provider {
+                Provider::Aws => AnsiColor::Yellow.into(),
+                _ => AnsiColor::Blue.into(),
+            }));
+            let prefix = format!("{function:<width$} {provider:<3} |");
+            writeln!(anstream::stderr().lock(), "{style}{prefix}{style:#} {line}").ok();
+        }
+    }
+
+    pub(crate) fn error(error: &Error) {
+        let mut out = anstream::stderr().lock();
+        writeln!(out, "{ERROR}error{ERROR:#}: {error}").ok();
+        let (details, help) = error.details_and_help();
+        for line in details {
+            writeln!(out, "  {line}").ok();
+        }
+        if let Some(help) = help {
+            writeln!(out, "{HELP}help{HELP:#}: {help}").ok();
+        }
+    }
+}

@@ -1,0 +1,257 @@
+use crate::{
+    Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, Handler, IntoOutput, Message, Result,
+};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::Poll,
+};
+
+/// Handles a batch one message at a time.
+///
+/// ```
+/// use omnifn_core::{Context, Message, Result, each};
+///
+/// async fn ship(message: Message, _: Context) -> Result<()> {
+///     let order: serde_json::Value = message.json()?;
+///     println!("shipping {order}");
+///     Ok(())
+/// }
+/// # let _ =
+/// omnifn_core::Function::new(each(ship).concurrency(4))
+/// # ;
+/// ```
+///
+/// A message whose handler fails or panics is logged and reported as failed; the others still succeed.
+/// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
+/// failure the rest of that key's messages are reported as failed without being handled. When the deadline
+/// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
+/// with [`discard`](crate::discard) is logged and done.
+pub fn each<F, Fut>(handler: F) -> Each<F>
+where
+    F: Fn(Message, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send,
+    Fut::Output: IntoOutput<()>,
+{
+    Each { handler, concurrency: 1 }
+}
+
+/// A handler of batches, made by [`each`].
+pub struct Each<F> {
+    handler: F,
+    concurrency: usize,
+}
+
+impl<F> Each<F> {
+    /// Handles up to `limit` messages at a time; one unless this is called, and never less than one. Messages
+    /// that share an order key stay one after the other.
+    #[must_use]
+    pub fn concurrency(mut self, limit: usize) -> Self {
+        self.concurrency = limit.max(1);
+        self
+    }
+}
+
+impl<F> fmt::Debug for Each<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Each").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, Fut> Handler<Batch<Message>> for Each<F>
+where
+    F: Fn(Message, Context) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send,
+    Fut::Output: IntoOutput<()>,
+{
+    type Output = BatchOutcome;
+
+    async fn call(&self, batch: Batch<Message>, context: Context) -> BatchOutcome {
+        let ids: Vec<String> = batch.items.iter().map(|message| message.id.clone()).collect();
+        let start = |message: Message| -> BoxFuture<'_, Result<()>> {
+            let mut context = context.clone();
+            context.attempt = message.attempt.or(context.attempt);
+            // The handler is called inside the future, so that a panic before its first `await` is caught too.
+            Box::pin(async move { (self.handler)(message, context).await.into_output() })
+        };
+        let mut waiting = lanes(batch.items);
+        let mut running: Vec<Running<'_>> = Vec::new();
+        let mut done = HashSet::new();
+        let mut cancelled = std::pin::pin!(context.cancelled());
+        loop {
+            while running.len() < self.concurrency {
+                let Some(mut lane) = waiting.pop_front() else { break };
+                let Some((index, message)) = lane.pop_front() else { continue };
+                running.push(Running { index, work: CatchUnwind::new(start(message)), lane });
+            }
+            if running.is_empty() {
+                break;
+            }
+            let finished = poll_fn(|cx| {
+                if cancelled.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                for (at, lane) in running.iter_mut().enumerate() {
+                    if let Poll::Ready(result) = Pin::new(&mut lane.work).poll(cx) {
+                        return Poll::Ready(Some((at, result.and_then(|result| result))));
+                    }
+                }
+                Poll::Pending
+            });
+            let Some((at, result)) = finished.await else {
+                let left = ids.len() - done.len();
+                tracing::warn!(left, "the deadline is near: messages left for the next delivery");
+                break;
+            };
+            let Running { index, lane, .. } = running.swap_remove(at);
+            match result {
+                Ok(()) => {}
+                Err(error) if error.is_discard() => {
+                    tracing::warn!(message_id = ids[index], ?error, "message discarded");
+                }
+                Err(error) => {
+                    let held_back = lane.len();
+                    tracing::error!(message_id = ids[index], held_back, ?error, "message failed");
+                    continue;
+                }
+            }
+            done.insert(index);
+            waiting.push_front(lane);
+        }
+        let failed = ids.into_iter().enumerate().filter(|(index, _)| !done.contains(index));
+        BatchOutcome { failed: failed.map(|(_, id)| id).collect() }
+    }
+}
+
+/// Messages that must follow one another, each with its place in the batch.
+type Lane = VecDeque<(usize, Message)>;
+
+struct Running<'a> {
+    index: usize,
+    work: CatchUnwind<BoxFuture<'a, Result<()>>>,
+    lane: Lane,
+}
+
+fn lanes(messages: Vec<Message>) -> VecDeque<Lane> {
+    let mut lanes: VecDeque<Lane> = VecDeque::new();
+    let mut lane_of: HashMap<String, usize> = HashMap::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let lane = match &message.order_key {
+            Some(key) => *lane_of.entry(key.clone()).or_insert(lanes.len()),
+            None => lanes.len(),
+        };
+        if lane == lanes.len() {
+            lanes.push_back(Lane::new());
+        }
+        lanes[lane].push_back((index, message));
+    }
+    lanes
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Batch, BatchOutcome, Context, Handler, Message, Result, discard, each};
+    use std::{
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    fn batch(messages: &[(&'static str, &'static str)]) -> Batch<Message> {
+        let message = |(id, key): &(&'static str, &'static str)| {
+            let mut message = Message::new(*id, "queue", *id);
+            message.order_key = (!key.is_empty()).then(|| (*key).to_owned());
+            message
+        };
+        Batch::new(messages.iter().map(message).collect())
+    }
+
+    /// Fails what begins with `f`, panics on `p`, discards `d`, never ends on `h`.
+    async fn handle(message: Message, _: Context) -> Result<()> {
+        match message.id.as_bytes()[0] {
+            b'f' => Err("failed")?,
+            b'p' => panic!("expected in the test's output"),
+            b'd' => Err(discard("gone"))?,
+            b'h' => std::future::pending().await,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn failed(messages: &[(&'static str, &'static str)], concurrency: usize) -> Vec<String> {
+        let outcome: BatchOutcome =
+            each(handle).concurrency(concurrency).call(batch(messages), Context::new("1")).await;
+        outcome.failed
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_bad_message_does_not_poison_the_batch() {
+        for concurrency in [0, 1, 3, 100] {
+            let messages = [("a", ""), ("f", ""), ("b", ""), ("p", ""), ("d", ""), ("c", "")];
+            assert_eq!(failed(&messages, concurrency).await, ["f", "p"]);
+        }
+        assert!(failed(&[], 1).await.is_empty());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn after_a_failure_only_its_group_stops() {
+        for concurrency in [1, 2, 100] {
+            let messages = [
+                ("a1", "a"),
+                ("f1", "b"),
+                ("a2", "a"),
+                ("b2", "b"),
+                ("x", ""),
+                ("f3", "a"),
+                ("a4", "a"),
+            ];
+            assert_eq!(failed(&messages, concurrency).await, ["f1", "b2", "f3", "a4"]);
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_near_deadline_leaves_what_is_not_done() {
+        let context = Context::new("1");
+        let invocation = context.invocation();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            invocation.cancel();
+        });
+        let outcome = each(handle)
+            .concurrency(2)
+            .call(batch(&[("a", ""), ("h1", ""), ("b", ""), ("h2", ""), ("never", "")]), context)
+            .await;
+        assert_eq!(outcome.failed, ["h1", "h2", "never"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn no_more_than_the_limit_run_at_once_and_groups_stay_in_order() {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let handler = {
+            let (running, most, order) = (running, most.clone(), order.clone());
+            move |message: Message, _: Context| {
+                let (running, most, order) = (running.clone(), most.clone(), order.clone());
+                async move {
+                    most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    if message.order_key.is_some() {
+                        order.lock().unwrap().push(message.id);
+                    }
+                }
+            }
+        };
+        let messages =
+            [("1", "k"), ("a", ""), ("2", "k"), ("b", ""), ("c", ""), ("3", "k"), ("d", "")];
+        let outcome = each(handler).concurrency(3).call(batch(&messages), Context::new("1")).await;
+        assert_eq!(outcome, BatchOutcome::success());
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+        assert_eq!(*order.lock().unwrap(), ["1", "2", "3"]);
+    }
+}

@@ -1,0 +1,31 @@
+use bytes::Bytes;
+use std::time::SystemTime;
+
+/// One firing of a timer.
+///
+/// ```
+/// use omnifn_core::{Context, TimerEvent};
+///
+/// async fn nightly(timer: TimerEvent, _: Context) {
+///     println!("{} was due at {:?}", timer.name, timer.time);
+/// }
+/// # let _ = omnifn_core::Function::new(nightly);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TimerEvent {
+    /// The schedule's name: the EventBridge rule's, the Cloud Scheduler job's. Empty if the event does not
+    /// tell.
+    pub name: String,
+    /// When the timer was due. The same when a firing is delivered again.
+    pub time: SystemTime,
+    /// What the schedule passes along, if anything.
+    pub data: Option<Bytes>,
+}
+
+impl TimerEvent {
+    /// A firing of the timer `name`, due at `time`.
+    pub fn new(name: impl Into<String>, time: SystemTime) -> Self {
+        Self { name: name.into(), time, data: None }
+    }
+}

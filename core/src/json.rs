@@ -1,0 +1,158 @@
+//! Reading JSON so that a failure names the place: ``` `requestContext.http.method`: missing field ```.
+
+use crate::{Error, Result};
+use serde::Deserialize;
+
+/// Reads JSON that may borrow from `bytes`.
+///
+/// # Errors
+/// Of kind [`Malformed`](crate::ErrorKind::Malformed), naming the place and what was expected there.
+///
+/// ```
+/// let error = omnifn_core::json::from_slice::<Vec<u8>>(b"[1, 2, true]").unwrap_err();
+/// assert_eq!(error.to_string(), "`[2]`: invalid type: boolean `true`, expected u8 at line 1 column 11");
+/// ```
+pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| explain(bytes, &error))
+}
+
+/// Says where in `bytes` an error arose. The path is found by a second look at the bytes, only when there is
+/// an error, so that reading itself carries no bookkeeping.
+fn explain(bytes: &[u8], error: &serde_json::Error) -> Error {
+    if bytes.is_empty() {
+        return Error::malformed("it is empty, but JSON was expected");
+    }
+    let end = offset(bytes, error.line(), error.column());
+    let mut path = path_at(bytes, end);
+    if bytes.get(end) == Some(&b'}') {
+        // What is wrong is the object that ends here, not the member that was read last.
+        path.truncate(path.rfind('.').unwrap_or(0));
+    }
+    if path.is_empty() {
+        return Error::malformed(error.to_string());
+    }
+    Error::malformed(format!("`{path}`: {error}"))
+}
+
+/// `serde_json` counts lines and columns from one; a column is a number of bytes.
+fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
+    let mut start = 0;
+    for _ in 1..line {
+        match bytes[start..].iter().position(|byte| *byte == b'\n') {
+            Some(at) => start += at + 1,
+            None => break,
+        }
+    }
+    start.saturating_add(column).saturating_sub(1).min(bytes.len())
+}
+
+enum Step {
+    /// Inside an object: the text of the key last seen.
+    Key(String),
+    /// Inside an array: the index of the element.
+    Index(usize),
+}
+
+/// The path to the value that holds the byte at `end`. Never fails: on broken JSON it says how far it got.
+fn path_at(bytes: &[u8], end: usize) -> String {
+    let mut steps = Vec::new();
+    let mut at = 0;
+    let mut key_next = false;
+    while at < end {
+        match bytes[at] {
+            b'{' => {
+                steps.push(Step::Key(String::new()));
+                key_next = true;
+            }
+            b'[' => {
+                steps.push(Step::Index(0));
+                key_next = false;
+            }
+            b'}' | b']' => {
+                steps.pop();
+                key_next = false;
+            }
+            b',' => match steps.last_mut() {
+                Some(Step::Index(index)) => *index += 1,
+                Some(Step::Key(_)) => key_next = true,
+                None => {}
+            },
+            b'"' => {
+                let start = at + 1;
+                at = start;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                if let (true, Some(Step::Key(key))) = (key_next, steps.last_mut()) {
+                    let text = &bytes[start..at.min(bytes.len())];
+                    *key = String::from_utf8_lossy(text).into_owned();
+                }
+                key_next = false;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut path = String::new();
+    for step in &steps {
+        match step {
+            Step::Key(key) if key.is_empty() => {}
+            Step::Key(key) if path.is_empty() => path.push_str(key),
+            Step::Key(key) => {
+                path.push('.');
+                path.push_str(key);
+            }
+            Step::Index(index) => path = format!("{path}[{index}]"),
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_slice, path_at};
+    use serde::Deserialize;
+
+    #[track_caller]
+    fn check(json: &str, at: &str, path: &str) {
+        let end = json.find(at).expect("the place is in the text");
+        assert_eq!(path_at(json.as_bytes(), end), path, "{json}");
+    }
+
+    #[test]
+    fn finds_the_path_of_a_place() {
+        check(r#"{"a":{"b":[{"c":1},{"d":2}]}}"#, "2", "a.b[1].d");
+        check(r#"{"a,{":1,"b\"}":2}"#, "2", r#"b\"}"#);
+        check("[[],[1,[2]]]", "2", "[1][1][0]");
+        check(r#"{"a":1}"#, "1", "a");
+        check("7", "7", "");
+    }
+
+    #[test]
+    fn a_missing_field_is_named_with_its_object() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            #[expect(dead_code, reason = "only its reading is looked at")]
+            inner: Inner,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Inner {
+            #[expect(dead_code, reason = "only its reading is looked at")]
+            wanted: u8,
+        }
+        let error = from_slice::<Outer>(b"{\n \"inner\": {\"other\": 1}\n}").unwrap_err();
+        assert!(error.to_string().starts_with("`inner`: missing field `wanted`"), "{error}");
+        let error = from_slice::<Outer>(b"").unwrap_err();
+        assert_eq!(error.to_string(), "it is empty, but JSON was expected");
+    }
+
+    #[test]
+    fn broken_input_does_not_panic() {
+        for json in ["{", "[", "\"", "\"\\", "{\"", "{\"a", "}]", "[1,", "{\"a\":\"\\", "\u{fc}"] {
+            for end in 0..=json.len() {
+                path_at(json.as_bytes(), end);
+            }
+            assert!(from_slice::<serde_json::Value>(json.as_bytes()).is_err());
+        }
+    }
+}

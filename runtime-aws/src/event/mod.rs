@@ -1,0 +1,316 @@
+//! Lambda's events and answers: which file reads which trigger's.
+
+mod cloud;
+mod direct;
+mod http;
+mod http_response;
+mod queue;
+mod timer;
+mod wrong;
+
+use crate::api;
+use ::http::{HeaderMap, request::Parts};
+use bytes::Bytes;
+use omnifn_core::{
+    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Refused, Result, TraceContext,
+    Trigger,
+};
+use std::{
+    borrow::Cow,
+    time::{Duration, UNIX_EPOCH},
+};
+
+pub use http::Envelope;
+
+/// The most bytes of JSON that Lambda takes as an answer: 6 MiB and 100 bytes, beyond which the Runtime API
+/// answers 413 (measured on AWS's Runtime Interface Emulator).
+pub const MAX_RESPONSE_BYTES: usize = 6_291_556;
+
+/// Translates what Lambda sends and takes.
+///
+/// The parts are those of a message of the Runtime API, whose headers say what the invocation is; the body is
+/// the event.
+#[derive(Clone, Debug, Default)]
+pub struct AwsCodec {
+    partial: PartialBatch,
+}
+
+/// Which event source mappings report partial failures: `FunctionResponseTypes` holds
+/// `ReportBatchItemFailures`. Only then does Lambda keep the failed messages of a batch that is answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PartialBatch {
+    /// None that is known of: a failed message fails its batch.
+    #[default]
+    Never,
+    /// All of them.
+    Always,
+    /// Those of these event sources, by ARN.
+    Sources(Vec<String>),
+}
+
+/// What an event came in, and so in what shape its answer goes back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Origin {
+    /// An HTTP event.
+    Http(Envelope),
+    /// Messages of a queue.
+    Queue {
+        /// Whether the answer may name the failed messages.
+        is_partial: bool,
+        /// How many messages there were.
+        messages: usize,
+    },
+    /// Anything else: the answer is the document itself.
+    Plain,
+}
+
+/// What is posted to the Runtime API.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// A result: one JSON document.
+    Response(Bytes),
+    /// A function error.
+    Error {
+        /// `errorType`; also sent as `Lambda-Runtime-Function-Error-Type: Function.<type>`.
+        error_type: String,
+        /// `{"errorType", "errorMessage"}`.
+        body: Bytes,
+    },
+}
+
+impl AwsCodec {
+    /// A codec for functions whose event source mappings report partial failures as said.
+    pub fn new(partial: PartialBatch) -> Self {
+        Self { partial }
+    }
+
+    fn is_partial(&self, source: &str) -> bool {
+        match &self.partial {
+            PartialBatch::Never => false,
+            PartialBatch::Always => true,
+            PartialBatch::Sources(sources) => sources.iter().any(|arn| arn == source),
+        }
+    }
+}
+
+impl Codec for AwsCodec {
+    type Origin = Origin;
+    type Reply = Reply;
+
+    fn decode(
+        &self,
+        trigger: Trigger,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Decoded<Origin>, Refused<Origin>> {
+        let refuse = |error| Refused { error, origin: Origin::Plain };
+        let event = body.into_whole().map_err(|_| {
+            refuse(Error::malformed("an event of Lambda is read whole before it is decoded"))
+        })?;
+        let (decoded, origin) = match trigger {
+            Trigger::Http => http::decode(&event)?,
+            Trigger::Queue => {
+                let (batch, source) = queue::decode(&event).map_err(refuse)?;
+                let origin = Origin::Queue {
+                    is_partial: self.is_partial(&source),
+                    messages: batch.items.len(),
+                };
+                (Event::Queue(batch), origin)
+            }
+            Trigger::Timer => (Event::Timer(timer::decode(&event).map_err(refuse)?), Origin::Plain),
+            Trigger::Event => (Event::Cloud(cloud::decode(&event).map_err(refuse)?), Origin::Plain),
+            Trigger::Direct => {
+                (Event::Direct(direct::decode(&event).map_err(refuse)?), Origin::Plain)
+            }
+            other => {
+                return Err(refuse(Error::malformed(format!(
+                    "{other} events do not exist on Lambda yet"
+                ))));
+            }
+        };
+        let context = context(parts.headers, event);
+        Ok(Decoded { event: decoded, context, origin })
+    }
+
+    fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
+        let document = match (origin, outcome) {
+            (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
+            (Origin::Queue { is_partial, messages }, Ok(Outcome::Batch(outcome))) => {
+                match queue::encode(&outcome, is_partial, messages) {
+                    Ok(document) => document,
+                    Err(error) => return error_reply(&error),
+                }
+            }
+            (_, Ok(Outcome::Payload(json))) => json,
+            (_, Ok(Outcome::Event(event))) => event.to_structured().into(),
+            (_, Ok(Outcome::Done | Outcome::Batch(_))) => Bytes::from_static(b"null"),
+            (Origin::Queue { .. }, Err(error)) if error.is_discard() => queue::ACKNOWLEDGED,
+            (_, Err(error)) if error.is_discard() => Bytes::from_static(b"null"),
+            (_, Err(error)) => return error_reply(&error),
+            (_, Ok(other)) => {
+                let message = format!("this event cannot be answered by {other:?}");
+                return error_reply(&Error::from(message));
+            }
+        };
+        if document.len() > MAX_RESPONSE_BYTES {
+            return error_reply(&Error::new(
+                ErrorKind::TooLarge,
+                "ResponseTooLarge",
+                format!(
+                    "the answer is {} bytes of JSON, but Lambda takes {MAX_RESPONSE_BYTES} at most (6 MB): answer \
+                     with less, or with a link to where the rest is stored",
+                    document.len()
+                ),
+            ));
+        }
+        Reply::Response(document)
+    }
+}
+
+pub(crate) fn error_reply(error: &Error) -> Reply {
+    let (error_type, message) = (error.type_name(), error.to_string());
+    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message });
+    Reply::Error { error_type: error_type.to_owned(), body: body.to_string().into() }
+}
+
+/// What a Runtime API message says of its invocation, for those who need more than the neutral types hold. It
+/// is in the extensions of the [`Context`].
+///
+/// ```
+/// use omnifn_core::{Context, Payload, Result};
+/// use omnifn_runtime_aws::LambdaInvocation;
+///
+/// async fn tenant(_: Payload<()>, context: Context) -> Result<Payload<Option<String>>> {
+///     let lambda = context.extensions().get::<LambdaInvocation>();
+///     Ok(Payload(lambda.and_then(|lambda| lambda.tenant_id()).map(str::to_owned)))
+/// }
+/// # let _ = omnifn_core::Function::new(tenant);
+/// ```
+#[derive(Clone, Debug)]
+pub struct LambdaInvocation {
+    headers: HeaderMap,
+    event: Bytes,
+}
+
+impl LambdaInvocation {
+    /// The event as it came: JSON.
+    pub fn event(&self) -> &Bytes {
+        &self.event
+    }
+
+    /// The ARN that was invoked: the function's, a version's or an alias's.
+    pub fn invoked_function_arn(&self) -> Option<&str> {
+        self.text(api::FUNCTION_ARN)
+    }
+
+    /// The tenant, of a function with tenant isolation.
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.text(api::TENANT_ID)
+    }
+
+    /// What the caller's SDK said of itself: JSON, as it came; nothing vouches that it can be parsed.
+    pub fn client_context(&self) -> Option<&str> {
+        self.text(api::CLIENT_CONTEXT)
+    }
+
+    /// The Cognito identity of a mobile caller: JSON, as it came.
+    pub fn cognito_identity(&self) -> Option<&str> {
+        self.text(api::COGNITO_IDENTITY)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok().filter(|text| !text.is_empty())
+    }
+}
+
+/// Reads the headers. One that is missing or malformed leaves its field empty: the event itself is what counts.
+fn context(headers: HeaderMap, event: Bytes) -> Context {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut context = Context::new(text(api::REQUEST_ID).unwrap_or_default());
+    context.platform = "aws_lambda";
+    context.deadline = text(api::DEADLINE_MS)
+        .and_then(|milliseconds| milliseconds.parse().ok())
+        .and_then(|milliseconds| UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)));
+    context.trace = text(api::TRACE_ID).map(TraceContext::from_xray).unwrap_or_default();
+    context.extensions_mut().insert(LambdaInvocation { headers, event });
+    context
+}
+
+/// Text that points into the event where it holds no escapes.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+impl Text<'_> {
+    /// As bytes: a slice of the event, or the unescaped text, moved.
+    pub(crate) fn into_bytes(self, event: &Bytes) -> Bytes {
+        match self.0 {
+            Cow::Borrowed(text) => event.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AwsCodec, PartialBatch, Reply};
+    use omnifn_core::{Trigger, testing::Fixture};
+    use serde_json::{Value, json};
+
+    fn describe(reply: Reply) -> Value {
+        match reply {
+            Reply::Response(body) => {
+                json!({"response": serde_json::from_slice::<Value>(&body).unwrap()})
+            }
+            Reply::Error { error_type, body } => {
+                let body: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(body["errorType"], error_type);
+                json!({"error": body})
+            }
+        }
+    }
+
+    fn check(trigger: Trigger) {
+        let folder = format!("{}/../tests/fixtures/aws/{trigger}", env!("CARGO_MANIFEST_DIR"));
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty());
+        for file in files {
+            println!("{}", file.display());
+            let partial = if file.to_string_lossy().contains("partial") {
+                PartialBatch::Sources(vec!["arn:aws:sqs:us-east-1:123456789012:orders".to_owned()])
+            } else {
+                PartialBatch::Never
+            };
+            let text = std::fs::read_to_string(&file).unwrap();
+            Fixture::parse(&text).check(&AwsCodec::new(partial), trigger, describe);
+        }
+    }
+
+    #[test]
+    fn http_fixtures() {
+        check(Trigger::Http);
+    }
+
+    #[test]
+    fn queue_fixtures() {
+        check(Trigger::Queue);
+    }
+
+    #[test]
+    fn timer_fixtures() {
+        check(Trigger::Timer);
+    }
+
+    #[test]
+    fn event_fixtures() {
+        check(Trigger::Event);
+    }
+
+    #[test]
+    fn direct_fixtures() {
+        check(Trigger::Direct);
+    }
+}

@@ -1,0 +1,203 @@
+//! Google's requests and the answers to them: which file reads which trigger's.
+
+mod cloud;
+mod direct;
+mod http;
+mod queue;
+mod reply;
+mod timer;
+mod wrong;
+
+#[cfg(feature = "testing")]
+pub(crate) use cloud::percent_encode;
+pub(crate) use reply::{GOOGLE_STATUS, Status, text as text_reply};
+
+use ::http::{HeaderMap, Method, Uri, request::Parts};
+use bytes::Bytes;
+use omnifn_core::{
+    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Refused, Response, Result,
+    TraceContext, Trigger,
+};
+use std::borrow::Cow;
+
+/// Translates what Google sends and takes: HTTP requests and responses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GcpCodec;
+
+/// What kind of event a request was, and so in what shape its answer goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// An HTTP request of anybody's: the answer is the function's response.
+    Http,
+    /// A message of Pub/Sub: the status acknowledges it, or not.
+    Queue,
+    /// A job of Cloud Scheduler: the status says whether it is done.
+    Timer,
+    /// A CloudEvent: the status acknowledges it, or not; an event in answer is in binary mode.
+    Event,
+    /// A typed function's call: JSON in answer.
+    Direct,
+}
+
+impl Origin {
+    fn of(trigger: Trigger) -> Option<Self> {
+        match trigger {
+            Trigger::Http => Some(Self::Http),
+            Trigger::Queue => Some(Self::Queue),
+            Trigger::Timer => Some(Self::Timer),
+            Trigger::Event => Some(Self::Event),
+            Trigger::Direct => Some(Self::Direct),
+            _ => None,
+        }
+    }
+
+    /// The methods that such a request may have, as the `Allow` header lists them; every one if `None`.
+    fn allow(self) -> Option<&'static str> {
+        match self {
+            Self::Http => None,
+            Self::Timer => Some("GET, POST"),
+            Self::Queue | Self::Event | Self::Direct => Some("POST"),
+        }
+    }
+
+    fn allows(self, method: &Method) -> bool {
+        match self {
+            Self::Http => true,
+            Self::Timer => method == Method::POST || method == Method::GET,
+            Self::Queue | Self::Event | Self::Direct => method == Method::POST,
+        }
+    }
+}
+
+impl Codec for GcpCodec {
+    type Origin = Origin;
+    type Reply = Response;
+
+    fn decode(
+        &self,
+        trigger: Trigger,
+        parts: Parts,
+        body: Body,
+    ) -> Result<Decoded<Origin>, Refused<Origin>> {
+        let Some(origin) = Origin::of(trigger) else {
+            let error = Error::malformed(format!("{trigger} events do not exist on Google yet"));
+            return Err(Refused { error, origin: Origin::Http });
+        };
+        decode(origin, parts, body).map_err(|error| Refused { error, origin })
+    }
+
+    fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Response {
+        reply::encode(origin, outcome)
+    }
+}
+
+fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
+    let trace = TraceContext::from_headers(&parts.headers);
+    let execution_id = text(&parts.headers, "function-execution-id")?.unwrap_or_default();
+    if origin == Origin::Http {
+        let mut context = Context::new(execution_id);
+        context.trace = trace;
+        let event = Event::Http(http::decode(parts, body)?);
+        return Ok(Decoded { event, context, origin });
+    }
+    if !origin.allows(&parts.method) {
+        return Err(wrong::method(origin, &parts.method));
+    }
+    let body = body.into_whole().map_err(|_| {
+        Error::malformed("an event of Google's is read whole before it is decoded")
+    })?;
+    let (event, context) = match origin {
+        Origin::Queue => {
+            let message = queue::decode(&parts, &body)?;
+            let mut context = Context::new(message.id.as_str());
+            context.attempt = message.attempt;
+            (Event::Queue(omnifn_core::Batch::new(vec![message])), context)
+        }
+        Origin::Timer => {
+            (Event::Timer(timer::decode(&parts, &body)?), Context::new(execution_id))
+        }
+        Origin::Event => {
+            let event = cloud::decode(&parts, &body)?;
+            let context = Context::new(event.id.as_str());
+            (Event::Cloud(event), context)
+        }
+        Origin::Direct | Origin::Http => {
+            (Event::Direct(direct::decode(&body)?), Context::new(execution_id))
+        }
+    };
+    let mut decoded = Decoded { event, context, origin };
+    decoded.context.trace = trace;
+    let Parts { method, uri, headers, .. } = parts;
+    decoded.context.extensions_mut().insert(CloudRunRequest { method, uri, headers, body });
+    Ok(decoded)
+}
+
+/// The request that an event came in, for those who need more than the neutral types hold. It is in the
+/// extensions of the [`Context`], but for an HTTP function's, whose event is the request itself.
+///
+/// ```
+/// use omnifn_core::{CloudEvent, Context};
+/// use omnifn_runtime_gcp::CloudRunRequest;
+///
+/// async fn audit(_: CloudEvent, context: Context) {
+///     let request = context.extensions().get::<CloudRunRequest>();
+///     let raw = request.and_then(|request| request.headers().get("ce-subject"));
+/// #   let _ = raw;
+/// }
+/// # let _ = omnifn_core::Function::new(audit);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CloudRunRequest {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl CloudRunRequest {
+    /// Its method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// What it asked for, such as `/projects/p/topics/t`.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Its headers, as they came.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Its body, as it came.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// A header as text; an empty one counts as none.
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Err(_) => Err(Error::malformed(format!("the header `{name}` is not UTF-8"))),
+    }
+}
+
+/// Whether a media type is this one, in any case and with any parameters.
+fn is_media_type(found: &str, wanted: &str) -> bool {
+    found.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::UnsupportedMediaType, "UnsupportedMediaType", message)
+}
+
+/// Text that points into the body where it holds no escapes.
+#[derive(Clone, Debug, serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,282 @@
+//! From a request to its response: choose the function, decode, invoke, encode.
+
+use crate::{
+    GcpCodec, Origin,
+    answer::{Answer, Tail},
+    connection::Exchange,
+    env::Settings,
+    event::{Status, text_reply},
+    gauge::{Gauge, Permit},
+    intake, menu,
+};
+use http::{Method, Request, StatusCode, request::Parts};
+use hyper::body::Incoming;
+use omnifn_core::{
+    Body, Choice, Codec, Context, Deadline, Decoded, Error, ErrorKind, Function, Functions,
+    Invocation, Outcome, Response, Result, TooLarge, Trigger, within_deadline,
+};
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// All that stays the same from one request to the next.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    codec: GcpCodec,
+    functions: Functions,
+    target: Target,
+    running: Gauge,
+    timeout: Duration,
+    version: Arc<str>,
+    platform: &'static str,
+    invocations: AtomicU64,
+    random: RandomState,
+}
+
+/// Which function gets a request.
+#[derive(Debug)]
+enum Target {
+    One(Arc<str>, Function),
+    /// That which the path begins with.
+    ByPath,
+}
+
+impl Instance {
+    pub(crate) fn new(functions: Functions, settings: &Settings) -> Result<Self> {
+        let target = match &settings.choice {
+            Choice::Any => Target::ByPath,
+            Choice::One(name) => {
+                let function = functions.get(name).cloned();
+                Target::One(name.clone(), function.ok_or("the chosen function is gone")?)
+            }
+        };
+        Ok(Self {
+            codec: GcpCodec,
+            functions,
+            target,
+            running: Gauge::new(settings.concurrency),
+            timeout: settings.timeout,
+            version: settings.version.as_str().into(),
+            platform: settings.platform,
+            invocations: AtomicU64::new(0),
+            random: RandomState::new(),
+        })
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    /// The invocations in flight.
+    pub(crate) fn running(&self) -> &Gauge {
+        &self.running
+    }
+
+    /// The functions that are served, each with the path that it is served at.
+    pub(crate) fn served(&self) -> Vec<(Arc<str>, Trigger, String)> {
+        match &self.target {
+            Target::One(name, function) => vec![(name.clone(), function.trigger(), "/".to_owned())],
+            Target::ByPath => self
+                .functions
+                .iter()
+                .map(|(name, function)| (name.clone(), function.trigger(), format!("/{name}")))
+                .collect(),
+        }
+    }
+
+    pub(crate) async fn respond(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        exchange: Exchange,
+    ) -> http::Response<Answer> {
+        let (name, function) = match self.find(&mut request) {
+            Ok(found) => found,
+            Err(response) => return Answer::plain(response, exchange),
+        };
+        let (parts, incoming) = request.into_parts();
+        let is_too_large = intake::is_too_large(&incoming);
+        let body = intake::body(incoming, &exchange);
+        if is_too_large {
+            let error = TooLarge { limit: intake::MOST_BYTES };
+            tracing::warn!(%error, "request refused");
+            let response = text_reply(StatusCode::PAYLOAD_TOO_LARGE, Status::Error, error.to_string());
+            return Answer::plain(response, exchange);
+        }
+        let Some(permit) = self.running.enter() else {
+            return Answer::plain(self.overloaded(), exchange);
+        };
+        let method = parts.method.clone();
+        let deadline = SystemTime::now() + self.timeout;
+        let call = Call { instance: self, name, function, deadline };
+        if call.function.trigger() == Trigger::Http {
+            let (response, tail) = call.run(parts, body, permit).await;
+            return Answer::with_tail(response, &method, tail, exchange).await;
+        }
+        // A sender that hangs up does not end the work on its event.
+        let work = tokio::spawn(async move {
+            let (response, tail) = call.collect_and_run(parts, body, permit).await;
+            tail.run().await;
+            response
+        });
+        let response = work.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an invocation was lost");
+            text_reply(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash, "Internal Server Error")
+        });
+        Answer::plain(response, exchange)
+    }
+
+    /// The function that a request is for, or the answer without one.
+    fn find(&self, request: &mut Request<Incoming>) -> Result<(Arc<str>, Function), Response> {
+        let found = match &self.target {
+            Target::One(name, function) => (name.clone(), function.clone()),
+            Target::ByPath => self.by_path(request)?,
+        };
+        // The Functions Framework contract keeps these two from functions.
+        if matches!(request.uri().path(), "/robots.txt" | "/favicon.ico") {
+            return Err(not_found("Not Found"));
+        }
+        Ok(found)
+    }
+
+    fn by_path(&self, request: &mut Request<Incoming>) -> Result<(Arc<str>, Function), Response> {
+        let (name, uri) = menu::split(request.uri()).map_err(|error| {
+            text_reply(StatusCode::BAD_REQUEST, Status::Error, error.to_string())
+        })?;
+        if let Some((name, function)) = self.functions.iter().find(|(found, _)| ***found == name) {
+            *request.uri_mut() = uri;
+            return Ok((name.clone(), function.clone()));
+        }
+        if matches!(name.as_str(), "robots.txt" | "favicon.ico") {
+            return Err(not_found("Not Found"));
+        }
+        let host = request.headers().get(http::header::HOST);
+        let authority = host.and_then(|host| host.as_bytes().try_into().ok());
+        let list = menu::list(&self.functions, authority.as_ref());
+        if name.is_empty() {
+            let mut response = not_found(list);
+            *response.status_mut() = StatusCode::OK;
+            return Err(response);
+        }
+        Err(not_found(format!("There is no function `{name}`.\n\n{list}")))
+    }
+
+    fn overloaded(&self) -> Response {
+        let limit = self.running.limit();
+        tracing::warn!(limit, "request refused: too many at once");
+        let message = format!("this instance handles {limit} requests at once: try again");
+        text_reply(StatusCode::TOO_MANY_REQUESTS, Status::Error, message)
+    }
+
+    /// Twelve characters, as Google's own execution ids have (source of the Functions Frameworks).
+    fn execution_id(&self, count: u64) -> String {
+        const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut rest = self.random.hash_one((count, now));
+        let mut digit = || {
+            let digit = DIGITS[usize::try_from(rest % 36).unwrap_or_default()];
+            rest /= 36;
+            char::from(digit)
+        };
+        (0..12).map(|_| digit()).collect()
+    }
+}
+
+fn not_found(message: impl Into<Body>) -> Response {
+    let mut response = text_reply(StatusCode::NOT_FOUND, Status::Error, message);
+    response.headers_mut().remove(crate::event::GOOGLE_STATUS);
+    response
+}
+
+/// One request to one function.
+struct Call {
+    instance: Arc<Instance>,
+    name: Arc<str>,
+    function: Function,
+    deadline: SystemTime,
+}
+
+impl Call {
+    async fn collect_and_run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
+        let refusal = match tokio::time::timeout(self.instance.timeout, body.bytes()).await {
+            Ok(Ok(bytes)) => return self.run(parts, bytes.into(), permit).await,
+            Ok(Err(error)) if error.kind() == ErrorKind::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
+            }
+            Ok(Err(error)) => {
+                (StatusCode::BAD_REQUEST, format!("the body ended before its end: {error}"))
+            }
+            Err(_) => (StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned()),
+        };
+        let (status, message) = refusal;
+        tracing::warn!(message, "event refused");
+        (text_reply(status, Status::Error, message), self.tail(None, permit))
+    }
+
+    /// Everything between a request and its response; never fails, since a failure is a response too.
+    async fn run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
+        let instance = &self.instance;
+        let Decoded { event, mut context, origin } =
+            match instance.codec.decode(self.function.trigger(), parts, body) {
+                Ok(decoded) => decoded,
+                Err(refused) => {
+                    tracing::warn!(error = ?refused.error, "request refused");
+                    let response = instance.codec.encode(refused.origin, Err(refused.error));
+                    return (response, self.tail(None, permit));
+                }
+            };
+        self.complete(&mut context);
+        let (invocation, deadline) = (context.invocation(), Deadline::from(&context));
+        let id = context.invocation_id.clone();
+        let work = self.function.invoke(event, context);
+        let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
+        let outcome = outcome.map_err(|error| as_failure(origin, error));
+        report(&id, &outcome);
+        let response = instance.codec.encode(origin, outcome);
+        (response, self.tail(Some(invocation), permit))
+    }
+
+    fn complete(&self, context: &mut Context) {
+        let instance = &self.instance;
+        let count = instance.invocations.fetch_add(1, Ordering::Relaxed);
+        if context.invocation_id.is_empty() {
+            context.invocation_id = instance.execution_id(count);
+        }
+        context.function = self.name.clone();
+        context.version = instance.version.clone();
+        context.platform = instance.platform;
+        context.cold_start = count == 0;
+        context.deadline = Some(self.deadline);
+    }
+
+    fn tail(&self, invocation: Option<Invocation>, permit: Permit) -> Tail {
+        Tail { instance: self.instance.clone(), invocation, deadline: self.deadline, permit }
+    }
+}
+
+/// An event that was decoded and whose handler then calls it malformed is delivered again, which a 400 does not promise:
+/// Eventarc Advanced takes that as final (cloud.google.com/eventarc/advanced/docs/retry-events).
+fn as_failure(origin: Origin, error: Error) -> Error {
+    let is_event = matches!(origin, Origin::Queue | Origin::Timer | Origin::Event);
+    if is_event && error.is_refusal() {
+        let type_name = error.type_name();
+        return Error::new(ErrorKind::Failed, type_name, error.into_source());
+    }
+    error
+}
+
+fn report(id: &str, outcome: &Result<Outcome>) {
+    match outcome {
+        Err(error) if error.is_discard() => tracing::warn!(id, ?error, "event discarded"),
+        Err(error) if error.is_refusal() => tracing::warn!(id, ?error, "request refused"),
+        Err(error) => tracing::error!(id, ?error, "invocation failed"),
+        Ok(Outcome::Batch(batch)) if !batch.failed.is_empty() => {
+            tracing::error!(id, failed = ?batch.failed, "messages failed");
+        }
+        Ok(_) => {}
+    }
+}

@@ -1,0 +1,68 @@
+//! Functions for Google's conformance client, and some that misbehave, for tests.
+//!
+//! The client wants what a function received in the file `function_output.json` of its working directory.
+
+use std::time::Duration;
+use std::{fs, future};
+
+use omnifn::{App, CloudEvent, Context, Payload, Request, Response, Result};
+use serde_json::{Value, json};
+
+const OUTPUT: &str = "function_output.json";
+
+fn main() -> Result<()> {
+    omnifn::run(
+        App::new()
+            .function("conf_http", http)
+            .function("conf_cloudevent", cloud_event)
+            .function("conf_typed", typed)
+            .function("conf_slow", slow)
+            .function("panic", panics)
+            .function("hang", hang)
+            .function("large", large)
+            .function("branch", branch),
+    )
+}
+
+/// Writes the body down as it came.
+async fn http(request: Request, _: Context) -> Result<&'static str> {
+    fs::write(OUTPUT, request.into_body().bytes().await?)?;
+    Ok("written")
+}
+
+/// Writes the event down in structured mode.
+async fn cloud_event(event: CloudEvent, _: Context) -> Result<()> {
+    Ok(fs::write(OUTPUT, event.to_structured())?)
+}
+
+/// Answers the document that it got.
+async fn typed(Payload(document): Payload<Value>, _: Context) -> Payload<Value> {
+    Payload(json!({ "payload": document }))
+}
+
+/// Takes a second, without using the CPU.
+async fn slow(_: Request, _: Context) -> &'static str {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    "slept"
+}
+
+async fn panics(_: Request, _: Context) -> &'static str {
+    panic!("it was asked to")
+}
+
+/// Never answers.
+async fn hang(_: Request, _: Context) -> &'static str {
+    future::pending().await
+}
+
+/// Answers as many bytes as `?bytes=` says.
+async fn large(request: Request, _: Context) -> Result<String> {
+    let query = request.uri().query().unwrap_or_default();
+    let bytes = query.split('&').find_map(|pair| pair.strip_prefix("bytes="));
+    Ok("x".repeat(bytes.ok_or("say how many: `?bytes=10`")?.parse()?))
+}
+
+/// Answers otherwise on each cloud, as no function should.
+async fn branch(_: Request, context: Context) -> Response {
+    Response::new(format!("this is {}", context.platform).into())
+}

@@ -1,0 +1,9 @@
+//! Tests that take the whole product.
+
+mod axum_router;
+mod conformance;
+mod lambda;
+mod lambda_payloads;
+mod lambda_runtime;
+mod robustness;
+mod ui;

@@ -1,0 +1,59 @@
+//! The project's own automation: what CI runs, and what is measured.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line")]
+
+mod bench;
+mod ci;
+mod command;
+mod deny;
+mod real;
+mod size;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own automation.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Everything that a change must pass (runs `.ci/run`).
+    Ci,
+    /// What must not be in the dependency tree of a function, of `omnifn-core` and of a runtime.
+    Tree,
+    /// Licences and banned crates, by cargo-deny (installed below `target/tools`).
+    Deny,
+    /// Tests against AWS's Runtime Interface Emulator and Google's conformance client.
+    Real(real::Options),
+    /// The size of a function's binary, against its limit.
+    Size,
+    /// The measurements of `bench/`.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Ci => ci::run(),
+        Verb::Tree => tree::run(),
+        Verb::Deny => deny::run(),
+        Verb::Real(options) => real::run(&options),
+        Verb::Size => size::run(),
+        Verb::Bench(options) => bench::run(&options),
+    }
+}

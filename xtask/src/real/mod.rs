@@ -1,0 +1,92 @@
+//! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
+//!
+//! Both are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, Google's
+//! conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
+
+mod aws;
+mod emulator;
+mod events;
+mod google;
+mod http;
+mod install;
+mod instances;
+mod process;
+mod tally;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::command::{self, cargo};
+use tally::Tally;
+
+/// What to leave out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Leave out AWS's Runtime Interface Emulator.
+    #[arg(long)]
+    skip_aws: bool,
+    /// Leave out the emulator's Managed Instances mode, which needs a mount namespace.
+    #[arg(long)]
+    skip_instances: bool,
+    /// Leave out Google's conformance client.
+    #[arg(long)]
+    skip_google: bool,
+    /// Use this conformance client rather than install one [env: `OMNIFN_CONFORMANCE_CLIENT`].
+    #[arg(long, value_name = "PATH")]
+    conformance_client: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let folder = command::target().join("real");
+    std::fs::create_dir_all(&folder)?;
+    let binaries = build()?;
+    let mut tally = Tally::default();
+
+    if options.skip_aws {
+        tally.skip("aws emulator", "--skip-aws");
+    } else {
+        match install::emulator(&folder) {
+            Ok(emulator) => {
+                aws::run(&emulator, &binaries, &mut tally);
+                if options.skip_instances {
+                    tally.skip("aws managed instances", "--skip-instances");
+                } else {
+                    instances::run(&emulator, &binaries, &mut tally);
+                }
+            }
+            Err(missing) => tally.missing("aws emulator", &missing),
+        }
+    }
+
+    if options.skip_google {
+        tally.skip("google conformance client", "--skip-google");
+    } else {
+        let given = options.conformance_client.clone();
+        let given =
+            given.or_else(|| std::env::var_os("OMNIFN_CONFORMANCE_CLIENT").map(PathBuf::from));
+        match given.map_or_else(|| install::conformance_client(&folder), Ok) {
+            Ok(client) => google::run(&client, &folder, &binaries, &mut tally),
+            Err(missing) => tally.missing("google conformance client", &missing),
+        }
+    }
+
+    println!("\n{tally}");
+    if tally.failed() {
+        bail!("a check against a real counterpart failed; each is one `FAILED` line above");
+    }
+    Ok(())
+}
+
+/// The binaries under test, as `cargo build` makes them.
+#[derive(Debug)]
+struct Binaries {
+    orders: PathBuf,
+    conformance: PathBuf,
+}
+
+fn build() -> Result<Binaries> {
+    command::run(cargo().args(["build", "--quiet", "-p", "orders", "-p", "conformance"]))?;
+    let folder = command::target().join("debug");
+    Ok(Binaries { orders: folder.join("orders"), conformance: folder.join("conformance") })
+}
