@@ -157,7 +157,11 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.type_name(), self.0.source)?;
+        match self.type_name() {
+            // It had no type, as text.
+            "Error" => write!(f, "{}", self.0.source)?,
+            name => write!(f, "{name}: {}", self.0.source)?,
+        }
         let mut cause = self.0.source.source();
         while let Some(error) = cause {
             // The mark repeats the text of the error it stands in.

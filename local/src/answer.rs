@@ -63,7 +63,7 @@ impl Answer {
             Trigger::Event => {
                 let event = CloudEvent::from_structured(body).ok();
                 let payload = event.map(|event| event.to_structured().into());
-                Self::Done { payload: payload.or_else(|| something(body)) }
+                Self::Done { payload: payload.or_else(|| answered(body)) }
             }
             _ => Self::Done { payload: Some(body.clone()) },
         }
@@ -86,7 +86,7 @@ impl Answer {
         }
         let payload = match sample.trigger() {
             Trigger::Timer => None,
-            Trigger::Event => event_in(&response).or_else(|| something(response.body())),
+            Trigger::Event => event_in(&response).or_else(|| answered(response.body())),
             _ => Some(response.into_body()),
         };
         Self::Done { payload }
@@ -99,13 +99,13 @@ impl fmt::Display for Answer {
         match self {
             Self::Response(response) => {
                 write!(f, "{}", response.status().as_u16())?;
-                let body = printable(response.body());
+                let body = printable(response.body().trim_ascii());
                 if body.is_empty() { Ok(()) } else { write!(f, " {body}") }
             }
             Self::Batch { failed } if failed.is_empty() => f.write_str("all handled"),
             Self::Batch { failed } => write!(f, "failed: {}", failed.join(", ")),
             Self::Done { payload: None } => f.write_str("done"),
-            Self::Done { payload: Some(payload) } => f.write_str(&printable(payload)),
+            Self::Done { payload: Some(payload) } => f.write_str(&printable(payload.trim_ascii())),
             Self::Failed { error_type: Some(error_type), message } => {
                 write!(f, "failed: {error_type}: {message}")
             }
@@ -137,19 +137,19 @@ impl fmt::Display for Difference {
 /// Compared are status, headers but [`IGNORED_HEADERS`], body bytes, and the ids of failed messages.
 pub fn differences(left: (Provider, &Answer), right: (Provider, &Answer)) -> Vec<Difference> {
     let mut found = Vec::new();
-    let mut compare = |what: &str, here: String, there: String| {
-        if here != there {
-            let what = what.to_owned();
-            found.push(Difference { what, left: (left.0, here), right: (right.0, there) });
-        }
+    let mut add = |what: &str, here: String, there: String| {
+        let what = what.to_owned();
+        found.push(Difference { what, left: (left.0, here), right: (right.0, there) });
     };
     match (left.1, right.1) {
         (Answer::Response(here), Answer::Response(there)) => {
-            compare(
-                "status",
-                here.status().as_u16().to_string(),
-                there.status().as_u16().to_string(),
-            );
+            if here.status() != there.status() {
+                add(
+                    "status",
+                    here.status().as_u16().to_string(),
+                    there.status().as_u16().to_string(),
+                );
+            }
             let names: BTreeSet<&str> = here
                 .headers()
                 .keys()
@@ -158,37 +158,37 @@ pub fn differences(left: (Provider, &Answer), right: (Provider, &Answer)) -> Vec
                 .filter(|name| !IGNORED_HEADERS.contains(name))
                 .collect();
             for name in names {
-                let what = format!("header {name}");
-                compare(&what, values(here.headers(), name), values(there.headers(), name));
+                let (here, there) = (values(here.headers(), name), values(there.headers(), name));
+                if here != there {
+                    let (here, there) = excerpts(here.as_deref(), there.as_deref());
+                    add(&format!("header {name}"), here, there);
+                }
             }
-            let (here, there) = excerpts(here.body(), there.body());
-            compare("body", here, there);
+            if here.body() != there.body() {
+                let (here, there) = excerpts(something(here.body()), something(there.body()));
+                add("body", here, there);
+            }
         }
         (Answer::Batch { failed: here }, Answer::Batch { failed: there }) => {
-            compare("failed messages", list(here), list(there));
+            if here != there {
+                add("failed messages", list(here), list(there));
+            }
         }
-        (Answer::Done { payload: here }, Answer::Done { payload: there }) => match (here, there) {
-            (Some(here), Some(there)) => {
-                let (here, there) = excerpts(here, there);
-                compare("answer", here, there);
+        (Answer::Done { payload: here }, Answer::Done { payload: there }) => {
+            if here != there {
+                let (here, there) = excerpts(here.as_deref(), there.as_deref());
+                add("answer", here, there);
             }
-            (here, there) => {
-                let shown = |payload: &Option<Bytes>| match payload {
-                    Some(payload) => shorten(&printable(payload)),
-                    None => "none".to_owned(),
-                };
-                compare("answer", shown(here), shown(there));
-            }
-        },
+        }
         (Answer::Failed { error_type: here, .. }, Answer::Failed { error_type: there, .. }) => {
             // Google tells no error type: only what both tell can differ.
             if let (Some(here), Some(there)) = (here, there) {
-                compare("error type", here.clone(), there.clone());
+                if here != there {
+                    add("error type", here.clone(), there.clone());
+                }
             }
         }
-        (here, there) => {
-            compare("outcome", shorten(&here.to_string()), shorten(&there.to_string()));
-        }
+        (here, there) => add("outcome", shorten(&here.to_string()), shorten(&there.to_string())),
     }
     found
 }
@@ -196,7 +196,7 @@ pub fn differences(left: (Provider, &Answer), right: (Provider, &Answer)) -> Vec
 /// What a batch answer reports, by Lambda's rules: nothing and an empty list mean that all is well, an id that
 /// was not sent means that nothing is.
 fn failed_items(body: &[u8], ids: &[String]) -> Vec<String> {
-    if something(body).is_none() {
+    if answered(body).is_none() {
         return Vec::new();
     }
     let Ok(answer) = serde_json::from_slice::<Value>(body) else { return ids.to_vec() };
@@ -230,65 +230,59 @@ fn event_in(response: &Response<Bytes>) -> Option<Bytes> {
         }
     }
     event.datacontenttype = text("content-type").map(str::to_owned);
-    event.data = something(response.body());
+    event.data = answered(response.body());
     Some(event.to_structured().into())
 }
 
 /// The body, unless it is empty or `null`.
-fn something(body: &[u8]) -> Option<Bytes> {
+fn answered(body: &[u8]) -> Option<Bytes> {
     let trimmed = body.trim_ascii();
     (!trimmed.is_empty() && trimmed != b"null").then(|| Bytes::copy_from_slice(body))
 }
 
-/// All values of a header; but for cookies, several mean the same as one with commas.
-fn values(headers: &HeaderMap, name: &str) -> String {
-    let all: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect();
-    match all.len() {
-        0 => "none".to_owned(),
-        _ if name == header::SET_COOKIE.as_str() => quoted(&all.join("` and `")),
-        _ => quoted(&all.join(",")),
-    }
+fn something(body: &[u8]) -> Option<&[u8]> {
+    (!body.is_empty()).then_some(body)
+}
+
+/// All values of a header as one with commas, which means the same; cookies, which may hold commas, by lines.
+fn values(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
+    let separator: &[u8] = if name == header::SET_COOKIE.as_str() { b"\n" } else { b"," };
+    let all: Vec<_> = headers.get_all(name).iter().map(header::HeaderValue::as_bytes).collect();
+    (!all.is_empty()).then(|| all.join(separator))
 }
 
 fn list(ids: &[String]) -> String {
     if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
 }
 
-/// Both bodies from a little before the first byte in which they differ; equal if they do not.
-fn excerpts(left: &[u8], right: &[u8]) -> (String, String) {
-    if left == right {
-        return (String::new(), String::new());
-    }
-    let same = left.iter().zip(right).take_while(|(left, right)| left == right).count();
-    let from = same.saturating_sub(EXCERPT / 4);
-    let excerpt = |body: &[u8]| {
-        if body.is_empty() {
-            return "none".to_owned();
-        }
+/// Two values that differ, from a little before the first byte in which they do.
+fn excerpts(left: Option<&[u8]>, right: Option<&[u8]>) -> (String, String) {
+    let same = match (left, right) {
+        (Some(left), Some(right)) => left.iter().zip(right).take_while(|(l, r)| l == r).count(),
+        _ => 0,
+    };
+    let from = if same > EXCERPT / 2 { same - EXCERPT / 4 } else { 0 };
+    let excerpt = |value: Option<&[u8]>| {
+        let Some(value) = value else { return "none".to_owned() };
         let lead = if from > 0 { ".." } else { "" };
-        format!(
-            "`{lead}{}` ({} bytes)",
-            shorten(&printable(&body[from.min(body.len())..])),
-            body.len()
-        )
+        let shown = match std::str::from_utf8(value) {
+            // Up to here both are the same, so both go back to the same character.
+            Ok(text) => {
+                let start = (0..=from).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+                shorten(&printable(&value[start..]))
+            }
+            Err(_) => shorten(&value[from..].escape_ascii().to_string()),
+        };
+        let unit = if value.len() == 1 { "byte" } else { "bytes" };
+        format!("`{lead}{shown}` ({} {unit})", value.len())
     };
     (excerpt(left), excerpt(right))
-}
-
-fn quoted(text: &str) -> String {
-    format!("`{}`", shorten(text))
 }
 
 /// Text on one line, or how many bytes there are.
 fn printable(body: &[u8]) -> String {
     match std::str::from_utf8(body) {
-        Ok(text) => {
-            text.trim().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")
-        }
+        Ok(text) => text.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"),
         Err(_) => format!("{} bytes that are not UTF-8", body.len()),
     }
 }
@@ -344,11 +338,34 @@ mod tests {
             &response(404, &[("set-cookie", "a=1"), ("set-cookie", "b=2")], "hello from gcp"),
             &[
                 "status: aws has 200, gcp has 404",
-                "header content-type: aws has `text/plain`, gcp has none",
-                "header set-cookie: aws has none, gcp has `a=1` and `b=2`",
+                "header content-type: aws has `text/plain` (10 bytes), gcp has none",
+                "header set-cookie: aws has none, gcp has `a=1\\nb=2` (7 bytes)",
                 "body: aws has `hello from aws` (14 bytes), gcp has `hello from gcp` (14 bytes)",
             ],
         );
+    }
+
+    #[test]
+    fn what_looks_alike_is_still_compared_by_its_bytes() {
+        let body = |bytes: Vec<u8>| Answer::Response(Response::new(bytes.into()));
+        check(
+            &body(b"hi \n".to_vec()),
+            &body(b"hi\n ".to_vec()),
+            &["body: aws has `hi \\n` (4 bytes), gcp has `hi\\n ` (4 bytes)"],
+        );
+        check(
+            &body(vec![0xff, 1]),
+            &body(vec![0xff, 2]),
+            &["body: aws has `\\xff\\x01` (2 bytes), gcp has `\\xff\\x02` (2 bytes)"],
+        );
+        let long = "\u{fc}".repeat(200);
+        let (left, right) = (format!("{long}a"), format!("{long}b"));
+        let found = differences(
+            (Provider::Aws, &body(left.into_bytes())),
+            (Provider::Gcp, &body(right.into_bytes())),
+        );
+        let shown = format!("`..{}a` (401 bytes)", "\u{fc}".repeat(15));
+        assert_eq!(found[0].left, (Provider::Aws, shown));
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Sample {
     }
 
     /// The same event with other data: the body of an HTTP request that has one, the data of a message, a
-    /// timer or an event, the payload of a call.
+    /// timer or an event, the payload of a call. Where the envelope is JSON, the data is written anew, without
+    /// the spaces and in the order of its keys, and the same for every cloud.
     ///
     /// # Errors
     /// [`Error::Sample`] when the envelope holds JSON only, and `data` is not JSON.
@@ -172,12 +173,13 @@ impl Sample {
                 self.set_google_body(envelope.to_string());
             }
             Trigger::Timer | Trigger::Event => {
-                self.aws["detail"] = self.json(data)?;
-                self.set_google_body(data.to_owned());
+                let data = self.json(data)?;
+                self.set_google_body(data.to_string());
+                self.aws["detail"] = data;
             }
             _ => {
                 self.aws = self.json(data)?;
-                self.set_google_body(data.to_owned());
+                self.set_google_body(self.aws.to_string());
             }
         }
         Ok(self)
@@ -224,7 +226,7 @@ mod tests {
     #[test]
     fn data_goes_into_both_envelopes() {
         for trigger in Trigger::ALL {
-            let sample = of(*trigger).pop().unwrap().with_data("{\"x\":1}").unwrap();
+            let sample = of(*trigger).pop().unwrap().with_data("{ \"x\": 1 }").unwrap();
             let aws: Value = serde_json::from_slice(&sample.aws_event()).unwrap();
             let google: Value = serde_json::from_slice(sample.google_request().body()).unwrap();
             let found = match trigger {
@@ -236,8 +238,8 @@ mod tests {
                 _ => (aws, google),
             };
             let expected = match trigger {
-                Trigger::Http => (json!("{\"x\":1}"), json!({"x": 1})),
-                Trigger::Queue => (json!("{\"x\":1}"), json!("eyJ4IjoxfQ==")),
+                Trigger::Http => (json!("{ \"x\": 1 }"), json!({"x": 1})),
+                Trigger::Queue => (json!("{ \"x\": 1 }"), json!("eyAieCI6IDEgfQ==")),
                 _ => (json!({"x": 1}), json!({"x": 1})),
             };
             assert_eq!(found, expected, "{trigger}");

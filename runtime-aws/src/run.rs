@@ -38,7 +38,6 @@ pub(crate) async fn run(app: App, host: Host) -> Result<()> {
     let (runner, concurrency) = match start(app, environment).await {
         Ok(started) => started,
         Err(error) => {
-            tracing::error!(?error, "the function could not be started");
             api.post_init_error(&report("InitError", &error)).await;
             return Err(error);
         }

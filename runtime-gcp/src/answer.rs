@@ -62,7 +62,7 @@ pub(crate) struct Answer {
     /// The last byte, while `work` runs.
     held: Option<Bytes>,
     clock: Option<Clock>,
-    exchange: Exchange,
+    _exchange: Exchange,
 }
 
 impl Answer {
@@ -74,7 +74,7 @@ impl Answer {
     fn new(body: Body, exchange: Exchange) -> Self {
         let left = body.size_hint().exact();
         let (tail, work, held, clock) = (None, None, None, None);
-        Self { body, left, is_sent: false, tail, work, held, clock, exchange }
+        Self { body, left, is_sent: false, tail, work, held, clock, _exchange: exchange }
     }
 
     /// A response and what runs after it.

@@ -9,7 +9,7 @@ use crate::{
     gauge::{Gauge, Permit},
     intake, menu,
 };
-use http::{Method, Request, StatusCode, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use omnifn_core::{
     Body, Choice, Codec, Context, Deadline, Decoded, Error, ErrorKind, Function, Functions,

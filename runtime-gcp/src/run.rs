@@ -18,17 +18,13 @@ use std::{
 use tokio::net::TcpListener;
 
 pub(crate) async fn run(app: App, host: Host) -> Result<()> {
-    report(start(app, host, None).await)
+    start(app, host, None).await
 }
 
 pub(crate) async fn run_on(app: App, host: Host, listener: std::net::TcpListener) -> Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    report(start(app, host, Some(listener)).await)
-}
-
-fn report(result: Result<()>) -> Result<()> {
-    result.inspect_err(|error| tracing::error!(?error, "the function could not be started"))
+    start(app, host, Some(listener)).await
 }
 
 async fn start(app: App, host: Host, listener: Option<TcpListener>) -> Result<()> {

@@ -49,7 +49,10 @@ fn every_http_example_is_an_http_request() {
         if name == "example-apigw-console-request" {
             // Its host is a placeholder that nobody replaced.
             let reason = event.expect_err(&name);
-            assert!(reason.starts_with("`headers.host` is `1234567890.execute-api.{dns_suffix}`"), "{reason}");
+            assert!(
+                reason.starts_with("`headers.host` is `1234567890.execute-api.{dns_suffix}`"),
+                "{reason}"
+            );
         } else if is_request {
             let Ok(Event::Http(request)) = event else { panic!("{name}: {event:?}") };
             assert!(request.uri().path().starts_with('/'), "{name}: {}", request.uri());

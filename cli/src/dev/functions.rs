@@ -5,7 +5,9 @@ use crate::{
     error::{Error, Result},
     shell::Shell,
 };
-use omnifn_local::{Binary, Listener, ManifestFunction, Notice, Options, Provider, Running, What};
+use omnifn_local::{
+    Binary, Listener, Manifest, ManifestFunction, Notice, Options, Provider, Running, What,
+};
 use std::{
     collections::BTreeSet,
     fs,
@@ -74,9 +76,8 @@ impl<'a> Functions<'a> {
                 })?;
             }
             self.end_all_but(&program.binary, &manifest.functions).await;
-            let is_alone = manifest.functions.len() == 1;
             for function in &manifest.functions {
-                self.start_or_replace(program, &binary, function, is_alone).await?;
+                self.start_or_replace(program, &binary, function, &manifest).await?;
             }
             self.copies.drop_all_but(&program.binary, &binary.path);
         }
@@ -88,7 +89,7 @@ impl<'a> Functions<'a> {
         program: &Program,
         binary: &Binary,
         function: &ManifestFunction,
-        is_alone: bool,
+        manifest: &Manifest,
     ) -> Result<()> {
         let known = |known: &&Function| {
             known.binary == program.binary && known.running.function() == function
@@ -98,9 +99,11 @@ impl<'a> Functions<'a> {
             known.running.replace(binary).await;
             return Ok(());
         }
-        let label = self.label(&program.binary, &function.name, is_alone);
+        let label = self.label(&program.binary, &function.name, manifest);
         self.session.shell.status("Starting", &label);
-        let on = self.options(&label, program)?;
+        let longest = manifest.functions.iter().map(|function| function.name.len()).max();
+        let width = longest.unwrap_or(0).max(label.len());
+        let on = self.options(&label, width)?;
         let running = Running::start(binary, function, on).await?;
         let binary = program.binary.clone();
         self.running.push(Function { label, binary, running, is_new: true });
@@ -121,7 +124,8 @@ impl<'a> Functions<'a> {
     }
 
     /// What a function is called here: its name, that of its binary if it has none, both if it is not unique.
-    fn label(&self, binary: &str, name: &str, is_alone: bool) -> String {
+    fn label(&self, binary: &str, name: &str, manifest: &Manifest) -> String {
+        let is_alone = manifest.functions.len() == 1;
         let short = if is_alone && name == UNNAMED { binary } else { name };
         if self.running.iter().any(|known| known.label == short) {
             format!("{binary}/{name}")
@@ -130,7 +134,7 @@ impl<'a> Functions<'a> {
         }
     }
 
-    fn options(&mut self, label: &str, program: &Program) -> Result<Vec<(Provider, Options)>> {
+    fn options(&mut self, label: &str, width: usize) -> Result<Vec<(Provider, Options)>> {
         let providers: BTreeSet<Provider> = self.session.options.provider.iter().copied().collect();
         let mut on = Vec::new();
         for provider in providers {
@@ -141,11 +145,7 @@ impl<'a> Functions<'a> {
                     time_limit: self.session.options.timeout,
                     region: std::env::var("AWS_REGION")
                         .unwrap_or_else(|_| Options::default().region),
-                    listener: listener(
-                        self.session.shell,
-                        label,
-                        program.binary.len().max(label.len()),
-                    ),
+                    listener: listener(self.session.shell, label, width),
                 },
             ));
         }
@@ -266,6 +266,7 @@ impl Copies {
             let keep = of != binary || path == kept;
             if !keep {
                 fs::remove_file(path).ok();
+                path.parent().map(fs::remove_dir);
             }
             keep
         });

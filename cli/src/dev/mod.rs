@@ -55,7 +55,7 @@ async fn once(session: &Session<'_>, interrupt: &mut Interrupt) -> Result<Exit> 
         () = interrupt.next() => None,
         rows = async {
             let Build::Done(programs) = session.plan.build(session).await? else {
-                return Err(Error::failed("the crate does not compile"));
+                return Err(Error::failed("`cargo build` failed; what is wrong stands above"));
             };
             functions.run(&programs).await?;
             functions.ready().await?;
@@ -75,7 +75,7 @@ async fn keep_up(session: &Session<'_>, interrupt: &mut Interrupt) -> Result<Exi
     loop {
         let settled = tokio::select! {
             () = interrupt.next() => break,
-            settled = build_and_run(session, &mut functions) => settled,
+            settled = build_and_run(session, &mut functions, &mut changes) => settled,
         };
         if let Err(error) = settled {
             if error.is_final() {
@@ -94,16 +94,19 @@ async fn keep_up(session: &Session<'_>, interrupt: &mut Interrupt) -> Result<Exi
     Ok(Exit::Interrupted)
 }
 
-async fn build_and_run(session: &Session<'_>, functions: &mut Functions<'_>) -> Result<()> {
-    let programs = match session.plan.build(session).await? {
-        Build::Done(programs) => programs,
-        Build::Failed => {
-            let running =
-                if functions.is_empty() { "" } else { "; what was built before keeps running" };
-            session.shell.warn("Waiting", &format!("for a change that compiles{running}"));
-            return Ok(());
-        }
+async fn build_and_run(
+    session: &Session<'_>,
+    functions: &mut Functions<'_>,
+    changes: &mut watch::Changes,
+) -> Result<()> {
+    let Build::Done(programs) = session.plan.build(session).await? else {
+        changes.expect_new();
+        let running =
+            if functions.is_empty() { "" } else { "; what was built before keeps running" };
+        session.shell.warn("Waiting", &format!("for a change that compiles{running}"));
+        return Ok(());
     };
+    changes.follow(&programs)?;
     functions.run(&programs).await?;
     functions.settle().await;
     Ok(())

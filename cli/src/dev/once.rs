@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// The widest that an answer may be in the table.
-const WIDEST_ANSWER: usize = 40;
+const WIDEST_ANSWER: usize = 44;
 
 /// Sends all functions their samples, one function after the other.
 pub(super) async fn compare(functions: &Functions<'_>, data: Option<&str>) -> Result<Vec<Row>> {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn long_answers_are_cut() {
-        assert_eq!(shorten(&"x".repeat(40)), "x".repeat(40));
-        assert_eq!(shorten(&"ü".repeat(41)), "ü".repeat(38) + "..");
+        assert_eq!(shorten(&"x".repeat(44)), "x".repeat(44));
+        assert_eq!(shorten(&"ü".repeat(45)), "ü".repeat(42) + "..");
     }
 }

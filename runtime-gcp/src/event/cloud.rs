@@ -133,7 +133,7 @@ fn is_json(media_type: &str) -> bool {
 
 /// Decodes an attribute's value: a quoted string first, then one round of percent-encoding (HTTP protocol binding
 /// 3.1.3.2). A `%` that begins no escape stays what it is.
-fn percent_decode<'v>(header: &HeaderName, value: &'v str) -> Result<Cow<'v, str>> {
+pub(super) fn percent_decode<'v>(header: &HeaderName, value: &'v str) -> Result<Cow<'v, str>> {
     let value = unquote(value);
     if !value.contains('%') {
         return Ok(value);

@@ -46,15 +46,15 @@ impl Server {
     fn post(&self, headers: &[(&str, &str)], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut request =
-            String::from("POST / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n");
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
+        let headers: String =
+            headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
         let length = body.len();
-        request +=
-            &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
-        stream.write_all(request.as_bytes()).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{headers}\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
