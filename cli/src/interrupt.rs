@@ -1,4 +1,4 @@
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Ctrl-C, SIGTERM and the end of the terminal.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ impl Interrupt {
     pub(crate) fn listen() -> Result<Self> {
         #[cfg(unix)]
         {
+            use crate::error::Error;
             use tokio::signal::unix::{SignalKind, signal};
             let listen = |kind| {
                 signal(kind).map_err(|error| {

@@ -56,6 +56,11 @@ pub trait Platform: Debug + Send + Sync {
     /// Whether the process runs on this platform.
     fn detect(&self, environment: &Environment) -> bool;
 
+    /// Whether it can also run outside a cloud: it then serves functions where nothing was detected.
+    fn serves_locally(&self) -> bool {
+        false
+    }
+
     /// Whether one instance handles several invocations at once here.
     fn is_concurrent(&self, environment: &Environment) -> bool;
 

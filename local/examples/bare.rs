@@ -1,7 +1,7 @@
 //! A function without any SDK: what the protocols of Lambda and Cloud Run ask of a process.
 //!
-//! The tests of this crate run it. The path of a request says how it is to behave: `/exit`, `/sleep`, `/error`,
-//! `/cloud`; anything else is answered with a greeting. `BARE_START=fail` keeps it from starting.
+//! The tests of this crate run it. The path of a request says how it is to behave: `/exit`, `/sleep`, `/slow`,
+//! `/error`, `/cloud`; anything else is answered with a greeting. `BARE_START=fail` keeps it from starting.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -105,6 +105,10 @@ async fn answer(path: &str, cloud: &str) -> Result<String, String> {
         "/sleep" => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok("slept".to_owned())
+        }
+        "/slow" => {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok("slow".to_owned())
         }
         "/error" => Err("refused".to_owned()),
         "/cloud" => Ok(cloud.to_owned()),

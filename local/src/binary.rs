@@ -4,7 +4,7 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -82,6 +82,12 @@ impl Binary {
             Ok(Ok(status)) if status.success() => parse(&lock(&written)).map_err(failed),
             Ok(status) => Err(failed(format!("it ended with {}", describe(status)))),
         }
+    }
+
+    /// Where the program runs, or else where it is.
+    pub(crate) fn directory(&self) -> &Path {
+        let directory = self.working_directory.as_deref().or(self.path.parent());
+        directory.unwrap_or(Path::new("."))
     }
 
     /// The command, with none of the variables of any cloud.

@@ -9,7 +9,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::{
     net::TcpStream,
-    sync::watch,
+    sync::{Notify, watch},
     task::AbortHandle,
     time::{Instant, sleep, timeout, timeout_at},
 };
@@ -31,6 +31,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 const START_LIMIT: Duration = Duration::from_secs(240);
 /// How often it is tried whether the process listens.
 const PROBE_PAUSE: Duration = Duration::from_millis(5);
+/// How long it takes at most to notice that a process has ended.
+const END_NOTICED: Duration = Duration::from_millis(500);
+/// A process that was up for this long may crash again without a long pause.
+const STEADY: Duration = Duration::from_secs(10);
 /// The largest answer that is read as a whole, in bytes: Cloud Run's own limit of 32 MiB.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// Headers that concern one connection only.
@@ -71,21 +75,23 @@ impl CloudRun {
     ///
     /// # Errors
     /// [`Error::Bind`](crate::Error::Bind) when the front door's port is in use.
-    pub async fn start(
-        binary: &Binary,
-        function: &ManifestFunction,
-        options: Options,
-    ) -> Result<Self> {
-        let (listener, address) = wire::listen(options.port).await?;
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, on which everything runs.
+    pub fn start(binary: &Binary, function: &ManifestFunction, options: Options) -> Result<Self> {
+        let (listener, address) = wire::listen(options.port)?;
         let (instance, current) = watch::channel(Instance::Starting);
         let limit = options.time_limit;
+        let wanted = Arc::new(Notify::new());
+        let want = wanted.clone();
         let server = Server::start(listener, address, move |request| {
-            let current = current.clone();
-            async move { forward(current, request, limit).await }
+            let (current, want) = (current.clone(), want.clone());
+            async move { forward(current, &want, request, limit).await }
         });
         let (handle, post) = supervisor::post(&function.name, Provider::Gcp);
         let supervisor = Supervisor {
-            instance: Arc::new(instance),
+            instance,
+            wanted,
             binary: binary.clone(),
             function: function.name.clone(),
             options,
@@ -143,32 +149,56 @@ impl Drop for CloudRun {
 /// Passes a request on to the process, as soon as it listens, and its answer back.
 async fn forward(
     mut current: watch::Receiver<Instance>,
+    want: &Notify,
     mut request: Request<Incoming>,
     limit: Duration,
 ) -> wire::Reply {
     let deadline = Instant::now() + limit;
-    let settled = current.wait_for(|instance| !matches!(instance, Instance::Starting));
-    let address = match timeout_at(deadline, settled).await {
+    let (address, mut process) = match timeout_at(deadline, reach(&mut current, want)).await {
         Err(_) => return too_slow(),
-        Ok(Err(_)) => return unavailable("it was stopped"),
-        Ok(Ok(instance)) => match &*instance {
-            Instance::Listening(address) => *address,
-            Instance::Failed(reason) => return unavailable(reason),
-            Instance::Starting => return unavailable("it is starting"),
-        },
+        Ok(Err(reason)) => return unavailable(&reason),
+        Ok(Ok(reached)) => reached,
     };
     strip(request.headers_mut());
     complete(request.headers_mut(), address);
     *request.version_mut() = http::Version::HTTP_11;
-    match timeout_at(deadline, wire::send(address, request)).await {
+    match timeout_at(deadline, process.send_request(request)).await {
         Err(_) => too_slow(),
         Ok(Err(error)) => {
             tracing::debug!(%error, "no answer");
+            // It has ended, most likely: whoever asks again after this answer is to meet the next one.
+            timeout(END_NOTICED, current.changed()).await.ok();
             unavailable("its process closed the connection without an answer")
         }
         Ok(Ok(mut response)) => {
             strip(response.headers_mut());
             response.map(BodyExt::boxed)
+        }
+    }
+}
+
+/// Connects to the process, as soon as it listens.
+async fn reach(
+    current: &mut watch::Receiver<Instance>,
+    want: &Notify,
+) -> Result<(SocketAddr, SendRequest<Incoming>), String> {
+    loop {
+        let instance = current.borrow_and_update().clone();
+        match instance {
+            Instance::Starting => {}
+            Instance::Failed(reason) => {
+                // This request is too early, but the next need not be.
+                want.notify_one();
+                return Err(reason);
+            }
+            Instance::Listening(address) => match wire::connect(address).await {
+                Ok(process) => return Ok((address, process)),
+                // Nothing was sent yet, so the next process may have it.
+                Err(error) => tracing::debug!(%error, "the process has just ended"),
+            },
+        }
+        if current.changed().await.is_err() {
+            return Err("it was stopped".to_owned());
         }
     }
 }
@@ -204,7 +234,9 @@ fn unavailable(reason: &str) -> wire::Reply {
 }
 
 struct Supervisor {
-    instance: Arc<watch::Sender<Instance>>,
+    instance: watch::Sender<Instance>,
+    /// A request has come although the process does not start.
+    wanted: Arc<Notify>,
     binary: Binary,
     function: String,
     options: Options,
@@ -226,13 +258,20 @@ impl Supervisor {
             let command = match self.attempt().await {
                 Ok(Some(command)) => Some(command),
                 Ok(None) => return,
-                Err(pause) => tokio::select! {
-                    () = sleep(pause) => None,
-                    command = self.post.commands.recv() => match command {
-                        Some(command) => Some(command),
-                        None => return,
-                    },
-                },
+                Err(pause) => {
+                    let wanted = async {
+                        sleep(pause.min(Backoff::FIRST)).await;
+                        self.wanted.notified().await;
+                    };
+                    tokio::select! {
+                        () = sleep(pause) => None,
+                        () = wanted => None,
+                        command = self.post.commands.recv() => match command {
+                            Some(command) => Some(command),
+                            None => return,
+                        },
+                    }
+                }
             };
             if command.is_some_and(|command| self.obey(command).is_break()) {
                 return;
@@ -243,7 +282,7 @@ impl Supervisor {
     /// Starts the process and watches it to its end: a command to obey, none if the owner is gone, or the
     /// pause before the next attempt.
     async fn attempt(&mut self) -> Result<Option<Command>, Duration> {
-        let started = match free_port().await {
+        let started = match free_port() {
             Ok(address) => self.start(address.port()).map(|process| (process, address)),
             Err(error) => Err(error),
         };
@@ -321,8 +360,7 @@ impl Supervisor {
                         return End::TooLong;
                     }
                 }
-                // A process that has been up for a while may crash again without a long pause.
-                () = sleep(Backoff::LONGEST), if listened => self.backoff.reset(),
+                () = sleep(STEADY), if listened => self.backoff.reset(),
             }
         }
     }
@@ -360,8 +398,8 @@ fn seconds(limit: Duration) -> String {
 }
 
 /// A port that nobody listened on a moment ago.
-async fn free_port() -> Result<SocketAddr> {
-    let (_, address) = wire::listen(0).await?;
+fn free_port() -> Result<SocketAddr> {
+    let (_, address) = wire::listen(0)?;
     Ok(address)
 }
 

@@ -30,12 +30,12 @@ struct Inside {
 }
 
 impl FrontDoor {
-    pub(crate) async fn open(
+    pub(crate) fn open(
         api: RuntimeApi,
         function: &ManifestFunction,
         options: &Options,
     ) -> Result<Self> {
-        let (listener, address) = wire::listen(options.port).await?;
+        let (listener, address) = wire::listen(options.port)?;
         let function_name = function.name.clone();
         let inside =
             Arc::new(Inside { api, function: function.clone(), options: options.clone(), address });

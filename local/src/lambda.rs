@@ -20,6 +20,8 @@ use tokio::{task::AbortHandle, time::sleep};
 const INIT_LIMIT: Duration = Duration::from_secs(10);
 /// What Lambda gives a process with an extension between SIGTERM and SIGKILL.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
+/// What a process gets to finish its invocation before another program takes its place.
+const REPLACE_GRACE: Duration = Duration::from_secs(10);
 /// What a process gets to exit by itself after it has reported that it cannot start.
 const INIT_ERROR_GRACE: Duration = Duration::from_secs(1);
 
@@ -42,14 +44,13 @@ impl Lambda {
     ///
     /// # Errors
     /// [`Error::Bind`](crate::Error::Bind) when the front door's port is in use.
-    pub async fn start(
-        binary: &Binary,
-        function: &ManifestFunction,
-        options: Options,
-    ) -> Result<Self> {
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, on which everything runs.
+    pub fn start(binary: &Binary, function: &ManifestFunction, options: Options) -> Result<Self> {
         let identity = Identity { function: function.name.clone(), region: options.region.clone() };
-        let api = RuntimeApi::start(identity).await?;
-        let door = FrontDoor::open(api.clone(), function, &options).await?;
+        let api = RuntimeApi::open(identity)?;
+        let door = FrontDoor::open(api.clone(), function, &options)?;
         let (handle, post) = supervisor::post(&function.name, Provider::Aws);
         let time_limit = options.time_limit;
         let supervisor = Supervisor {
@@ -182,6 +183,7 @@ impl Supervisor {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
             .env("AWS_REGION", region)
             .env("AWS_DEFAULT_REGION", region)
+            .env("LAMBDA_TASK_ROOT", self.binary.directory())
             .env("_HANDLER", &self.function)
             .env("OMNIFN_FUNCTION", &self.function)
             // Every queue here has ReportBatchItemFailures, as every mapping has that `deploy` makes.
@@ -229,6 +231,9 @@ impl Supervisor {
                     }
                 }
                 command = self.post.commands.recv() => {
+                    if matches!(command, Some(Command::Replace(..))) {
+                        self.api.drain(REPLACE_GRACE).await;
+                    }
                     let grace = if self.api.has_extension() { SHUTDOWN_GRACE } else { Duration::ZERO };
                     self.api.shut_down(grace);
                     process.stop(grace).await.ok();

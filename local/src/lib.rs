@@ -10,7 +10,7 @@
 //! # async fn example() -> omnifn_local::Result<()> {
 //! let binary = Binary::new("target/debug/orders");
 //! for function in binary.manifest().await?.functions {
-//!     let lambda = Lambda::start(&binary, &function, Options::default()).await?;
+//!     let lambda = Lambda::start(&binary, &function, Options::default())?;
 //!     lambda.ready().await?;
 //!     println!("{} is at {}", function.name, lambda.url());
 //! }

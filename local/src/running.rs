@@ -16,7 +16,10 @@ impl Running {
     ///
     /// # Errors
     /// [`Error::Bind`] when a port is in use.
-    pub async fn start(
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, on which everything runs.
+    pub fn start(
         binary: &Binary,
         function: &ManifestFunction,
         on: impl IntoIterator<Item = (Provider, Options)>,
@@ -25,10 +28,10 @@ impl Running {
         for (provider, options) in on {
             match provider {
                 Provider::Aws => {
-                    running.lambda = Some(Lambda::start(binary, function, options).await?);
+                    running.lambda = Some(Lambda::start(binary, function, options)?);
                 }
                 Provider::Gcp => {
-                    running.cloud_run = Some(CloudRun::start(binary, function, options).await?);
+                    running.cloud_run = Some(CloudRun::start(binary, function, options)?);
                 }
             }
         }

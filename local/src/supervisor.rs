@@ -84,16 +84,16 @@ pub(crate) struct Backoff(Duration);
 
 impl Backoff {
     pub(crate) const FIRST: Duration = Duration::from_millis(100);
-    pub(crate) const LONGEST: Duration = Duration::from_secs(10);
+    const LONGEST: Duration = Duration::from_secs(60);
 
     pub(crate) fn new() -> Self {
         Self(Self::FIRST)
     }
 
-    /// The pause before the next start; the one after that will be twice as long.
+    /// The pause before the next start; the one after that will be four times as long.
     pub(crate) fn next(&mut self) -> Duration {
         let pause = self.0;
-        self.0 = (pause * 2).min(Self::LONGEST);
+        self.0 = (pause * 4).min(Self::LONGEST);
         pause
     }
 

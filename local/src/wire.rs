@@ -4,7 +4,10 @@ use crate::{Error, Result, process::lock};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
-use hyper::body::{Body, Incoming};
+use hyper::{
+    body::{Body, Incoming},
+    client::conn::http1::SendRequest,
+};
 use hyper_util::rt::TokioIo;
 use std::{
     convert::Infallible,
@@ -82,12 +85,15 @@ impl Drop for Server {
 }
 
 /// Listens on 127.0.0.1, on any free port if `port` is 0.
-pub(crate) async fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
+pub(crate) fn listen(port: u16) -> Result<(TcpListener, SocketAddr)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let failed = |source| Error::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok((TcpListener::from_std(listener)?, address))
+    };
+    listen().map_err(|source| Error::Bind { address, source })
 }
 
 /// Why a body was not taken.
@@ -146,8 +152,8 @@ pub(crate) fn full(body: impl Into<Bytes>) -> ReplyBody {
     Full::new(body.into()).map_err(|never| match never {}).boxed()
 }
 
-/// Sends one request on a connection of its own.
-pub(crate) async fn send<B>(address: SocketAddr, request: Request<B>) -> Result<Response<Incoming>>
+/// Connects, so that a request can be sent.
+pub(crate) async fn connect<B>(address: SocketAddr) -> Result<SendRequest<B>>
 where
     B: Body + Send + Unpin + 'static,
     B::Data: Send,
@@ -157,11 +163,22 @@ where
     let stream =
         TcpStream::connect(address).await.map_err(|error| Error::unreachable(address, error))?;
     stream.set_nodelay(true).ok();
-    let (mut sender, connection) =
+    let (sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     // Ends with the response's body, which it feeds.
     tokio::spawn(connection);
-    sender.send_request(request).await.map_err(failed)
+    Ok(sender)
+}
+
+/// Sends one request on a connection of its own.
+pub(crate) async fn send<B>(address: SocketAddr, request: Request<B>) -> Result<Response<Incoming>>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let response = connect(address).await?.send_request(request).await;
+    response.map_err(|error| Error::unreachable(address, error))
 }
 
 /// As [`send`], with bodies that are known as a whole. Adds `host` where it is missing.

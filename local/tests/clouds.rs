@@ -69,7 +69,7 @@ fn lines(heard: &Mutex<Vec<Notice>>) -> Vec<String> {
 async fn a_function_url_answers_and_the_log_is_passed_on() {
     let (listener, heard) = notes();
     let options = Options { listener, ..Options::default() };
-    let lambda = Lambda::start(&bare(), &function("greet").await, options).await.unwrap();
+    let lambda = Lambda::start(&bare(), &function("greet").await, options).unwrap();
     lambda.ready().await.unwrap();
     let response = send(lambda.address(), Request::get("/ada?x=1").body("").unwrap()).await;
     assert_eq!(response.status(), 200);
@@ -81,7 +81,7 @@ async fn a_function_url_answers_and_the_log_is_passed_on() {
 
 #[tokio::test]
 async fn invoke_answers_as_lambda_does() {
-    let lambda = Lambda::start(&bare(), &function("add").await, Options::default()).await.unwrap();
+    let lambda = Lambda::start(&bare(), &function("add").await, Options::default()).unwrap();
     let invoke = |name: &str, body| {
         let path = format!("/2015-03-31/functions/{name}/invocations");
         send(lambda.address(), Request::post(path).body(body).unwrap())
@@ -102,7 +102,7 @@ async fn invoke_answers_as_lambda_does() {
 #[tokio::test]
 async fn a_function_error_is_marked() {
     let greet = function("greet").await;
-    let lambda = Lambda::start(&bare(), &greet, Options::default()).await.unwrap();
+    let lambda = Lambda::start(&bare(), &greet, Options::default()).unwrap();
     let path = "/2015-03-31/functions/greet/invocations";
     let failed =
         send(lambda.address(), Request::post(path).body("{\"rawPath\":\"/error\"}").unwrap()).await;
@@ -117,13 +117,13 @@ async fn a_process_that_ends_is_started_again() {
     let greet = function("greet").await;
     let (listener, heard) = notes();
     let options = Options { listener, ..Options::default() };
-    let lambda = Lambda::start(&bare(), &greet, options.clone()).await.unwrap();
+    let lambda = Lambda::start(&bare(), &greet, options.clone()).unwrap();
     let reply = lambda.invoke("{\"rawPath\":\"/exit\"}").await.unwrap();
     assert_eq!(reply.error_type().unwrap(), "Runtime.ExitError");
     assert!(reply.error_message().unwrap().ends_with("Runtime exited with error: exit status 3"));
     assert_eq!(get(lambda.address(), "/again").await, (200, "hello, /again".into()));
 
-    let cloud_run = CloudRun::start(&bare(), &greet, options).await.unwrap();
+    let cloud_run = CloudRun::start(&bare(), &greet, options).unwrap();
     assert_eq!(get(cloud_run.address(), "/exit").await.0, 503);
     assert_eq!(get(cloud_run.address(), "/again").await, (200, "hello, /again".into()));
     let exits = heard.lock().unwrap();
@@ -137,10 +137,10 @@ async fn a_time_limit_ends_the_wait_and_on_lambda_the_process() {
     let (listener, heard) = notes();
     let options =
         Options { time_limit: Duration::from_millis(200), listener, ..Options::default() };
-    let lambda = Lambda::start(&bare(), &greet, options.clone()).await.unwrap();
+    let lambda = Lambda::start(&bare(), &greet, options.clone()).unwrap();
     let reply = lambda.invoke("{\"rawPath\":\"/sleep\"}").await.unwrap();
     assert_eq!(reply.to_string(), "Sandbox.Timedout: Task timed out after 0.20 seconds");
-    let cloud_run = CloudRun::start(&bare(), &greet, options).await.unwrap();
+    let cloud_run = CloudRun::start(&bare(), &greet, options).unwrap();
     cloud_run.ready().await.unwrap();
     assert_eq!(get(cloud_run.address(), "/sleep").await, (504, "upstream request timeout".into()));
     lambda.ready().await.unwrap();
@@ -150,14 +150,14 @@ async fn a_time_limit_ends_the_wait_and_on_lambda_the_process() {
 #[tokio::test]
 async fn a_function_that_does_not_start_is_explained() {
     let greet = function("greet").await;
-    let lambda = Lambda::start(&failing(), &greet, Options::default()).await.unwrap();
+    let lambda = Lambda::start(&failing(), &greet, Options::default()).unwrap();
     let error = lambda.ready().await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "function `greet` did not start on aws: NoDatabase: DB_URL is not set"
     );
     assert_eq!(error.output(), ["Error: \"DB_URL is not set\""]);
-    let cloud_run = CloudRun::start(&failing(), &greet, Options::default()).await.unwrap();
+    let cloud_run = CloudRun::start(&failing(), &greet, Options::default()).unwrap();
     let error = cloud_run.ready().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -174,7 +174,7 @@ async fn a_function_that_does_not_start_is_explained() {
 async fn a_replaced_program_answers_at_the_same_url() {
     let greet = function("greet").await;
     let on = Provider::ALL.map(|provider| (provider, Options::default()));
-    let running = Running::start(&failing(), &greet, on).await.unwrap();
+    let running = Running::start(&failing(), &greet, on).unwrap();
     running.ready().await.unwrap_err();
     let (lambda, cloud_run) =
         (running.lambda().unwrap().address(), running.cloud_run().unwrap().address());
@@ -186,10 +186,25 @@ async fn a_replaced_program_answers_at_the_same_url() {
 }
 
 #[tokio::test]
+async fn a_replaced_program_finishes_what_it_has_begun() {
+    let greet = function("greet").await;
+    let on = Provider::ALL.map(|provider| (provider, Options::default()));
+    let running = Running::start(&bare(), &greet, on).unwrap();
+    running.ready().await.unwrap();
+    let lambda = running.lambda().unwrap().address();
+    let replace = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        running.replace(&bare()).await;
+    };
+    let (first, second, ()) = tokio::join!(get(lambda, "/slow"), get(lambda, "/slow"), replace);
+    assert_eq!((first.1, second.1), ("slow".into(), "slow".into()));
+}
+
+#[tokio::test]
 async fn answers_are_compared_across_clouds() {
     let greet = function("greet").await;
     let on = Provider::ALL.map(|provider| (provider, Options::default()));
-    let running = Running::start(&bare(), &greet, on).await.unwrap();
+    let running = Running::start(&bare(), &greet, on).unwrap();
     let rows = parity::compare(&[running], None).await.unwrap();
     let shown: Vec<_> = rows
         .iter()
@@ -213,14 +228,14 @@ async fn a_port_in_use_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let options = Options { port, ..Options::default() };
-    let error = Lambda::start(&bare(), &function("greet").await, options).await.unwrap_err();
+    let error = Lambda::start(&bare(), &function("greet").await, options).unwrap_err();
     assert_eq!(error.to_string(), format!("port {port} is already in use"));
 }
 
 #[tokio::test]
 async fn dropping_ends_the_process() {
     let greet = function("greet").await;
-    let cloud_run = CloudRun::start(&bare(), &greet, Options::default()).await.unwrap();
+    let cloud_run = CloudRun::start(&bare(), &greet, Options::default()).unwrap();
     cloud_run.ready().await.unwrap();
     let address = cloud_run.address();
     let start = Instant::now();

@@ -64,7 +64,10 @@ impl Api {
     pub(crate) async fn next(&mut self) -> Result<(http::response::Parts, Bytes)> {
         let mut failure = None;
         for backoff in BACKOFF_MS {
-            tokio::time::sleep(Duration::from_millis(backoff)).await;
+            // Even no time at all would be a millisecond of tokio's timer, for every event.
+            if backoff > 0 {
+                tokio::time::sleep(Duration::from_millis(backoff)).await;
+            }
             match self.get("/2018-06-01/runtime/invocation/next").await {
                 // A status without an event (204 has been seen), or one without an id to answer to: ask again.
                 Ok((parts, event))

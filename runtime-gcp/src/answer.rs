@@ -41,7 +41,9 @@ impl Tail {
             self.instance.functions().flush().await;
         };
         if tokio::time::timeout(left_until(self.deadline), work).await.is_err() {
-            tracing::error!("what was deferred and the flush hooks did not end in the invocation's time");
+            tracing::error!(
+                "what was deferred and the flush hooks did not end in the invocation's time"
+            );
         }
         drop(self.permit);
     }
@@ -61,6 +63,8 @@ pub(crate) struct Answer {
     work: Option<BoxFuture<'static, ()>>,
     /// The last byte, while `work` runs.
     held: Option<Bytes>,
+    /// How the stream failed, once its end is due.
+    failure: Option<BoxError>,
     clock: Option<Clock>,
     _exchange: Exchange,
 }
@@ -73,8 +77,17 @@ impl Answer {
 
     fn new(body: Body, exchange: Exchange) -> Self {
         let left = body.size_hint().exact();
-        let (tail, work, held, clock) = (None, None, None, None);
-        Self { body, left, is_sent: false, tail, work, held, clock, _exchange: exchange }
+        Self {
+            body,
+            left,
+            is_sent: false,
+            tail: None,
+            work: None,
+            held: None,
+            failure: None,
+            clock: None,
+            _exchange: exchange,
+        }
     }
 
     /// A response and what runs after it.
@@ -151,6 +164,9 @@ impl http_body::Body for Answer {
             if let Some(last) = this.held.take() {
                 return Poll::Ready(Some(Ok(Frame::data(last))));
             }
+            if let Some(error) = this.failure.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
             if this.is_sent {
                 return Poll::Ready(None);
             }
@@ -159,7 +175,16 @@ impl http_body::Body for Answer {
                 this.begin_work();
                 continue;
             };
-            let mut data = data.inspect_err(|_| this.is_sent = true)?;
+            let mut data = match data {
+                Ok(data) => data,
+                Err(error) => {
+                    // hyper drops what it has not written yet when a body fails, but writes it while one waits.
+                    this.is_sent = true;
+                    this.failure = Some(error);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+            };
             this.left = this.left.map(|left| left.saturating_sub(data.len() as u64));
             if this.left == Some(0) {
                 this.is_sent = true;
@@ -177,6 +202,7 @@ impl http_body::Body for Answer {
     fn is_end_stream(&self) -> bool {
         self.work.is_none()
             && self.held.is_none()
+            && self.failure.is_none()
             && (self.is_sent || self.tail.is_none() && self.body.is_end_stream())
     }
 
@@ -191,7 +217,8 @@ impl Drop for Answer {
         if self.work.is_none() {
             self.begin_work();
         }
-        if let (Some(work), Ok(runtime)) = (self.work.take(), tokio::runtime::Handle::try_current()) {
+        if let (Some(work), Ok(runtime)) = (self.work.take(), tokio::runtime::Handle::try_current())
+        {
             runtime.spawn(work);
         }
     }

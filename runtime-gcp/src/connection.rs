@@ -22,8 +22,8 @@ use tokio::{
 
 /// How long the head of a request may take, from its first byte on.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection may wait for a request: a little more than the 600 s for which Google's front ends keep one
-/// (cloud.google.com/load-balancing/docs/https, "Timeouts and retries").
+/// How long a connection may wait for a request: a little more than the 600 s for which Google's load balancers keep one
+/// (cloud.google.com/load-balancing/docs/https, "Backend keepalive timeout"; unverified for Cloud Run's own front end).
 const PAUSE_LIMIT: Duration = Duration::from_secs(620);
 /// How long a client that is still sending gets to read the answer before the connection is reset.
 const LINGER_LIMIT: Duration = Duration::from_secs(1);
@@ -41,6 +41,8 @@ pub(crate) struct Pace {
 impl Pace {
     /// A request's head has been read.
     pub(crate) fn begin(self: &Arc<Self>) -> Exchange {
+        // What was left of an earlier body has been read, or there would be no next request.
+        self.has_unread.store(false, Ordering::Relaxed);
         self.begun.fetch_add(1, Ordering::Relaxed);
         Exchange(self.clone())
     }
@@ -98,7 +100,12 @@ impl Paced {
     }
 
     /// Ready when the timer for `what` has run off; it is set where it ran for something else.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, what: (usize, bool), limit: Duration) -> Poll<()> {
+    fn poll_timer(
+        &mut self,
+        cx: &mut Context<'_>,
+        what: (usize, bool),
+        limit: Duration,
+    ) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
         if self.timed.replace(what) != Some(what) {
             timer.as_mut().reset(Instant::now() + limit);

@@ -16,8 +16,6 @@ pub const HOST: &str = "HOST";
 pub const K_SERVICE: &str = "K_SERVICE";
 /// The revision's name: what a context has as its version.
 pub const K_REVISION: &str = "K_REVISION";
-/// The configuration's name; set by Cloud Run, and read by nobody here.
-pub const K_CONFIGURATION: &str = "K_CONFIGURATION";
 /// The function to run, where it names one. Set by Google's builds and by our deployer.
 pub const FUNCTION_TARGET: &str = "FUNCTION_TARGET";
 /// `http`, `cloudevent` or `event`. The function's own type decides; a value that contradicts it is warned about.
@@ -79,8 +77,10 @@ impl Settings {
                 app.names().join(", "),
             )));
         }
-        let seconds = environment
-            .parse::<std::num::NonZeroU64>(CLOUD_RUN_TIMEOUT_SECONDS, "a number of seconds from 1")?;
+        let seconds = environment.parse::<std::num::NonZeroU32>(
+            CLOUD_RUN_TIMEOUT_SECONDS,
+            "a whole number of seconds, such as 300",
+        )?;
         let concurrency =
             environment.parse::<std::num::NonZeroUsize>(OMNIFN_CONCURRENCY, "a number from 1")?;
         let fallback = if is_wanted(environment) { [0, 0, 0, 0] } else { [127, 0, 0, 1] };
@@ -95,7 +95,8 @@ impl Settings {
                 .concurrency
                 .or(concurrency.map(Into::into))
                 .unwrap_or(DEFAULT_CONCURRENCY),
-            timeout: seconds.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+            timeout: seconds
+                .map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.get().into())),
             version: environment.get(K_REVISION).unwrap_or_default().to_owned(),
             platform: if is_cloud { PLATFORM } else { "local" },
         })
@@ -193,15 +194,13 @@ fn flag<'a>(arguments: &'a [String], name: &str) -> Result<Option<&'a str>> {
 }
 
 fn parse_flag<T: FromStr>(name: &str, value: &str, expected: &str) -> Result<T> {
-    value
-        .parse()
-        .map_err(|_| Error::from(format!("`{name}` is `{value}`, but must be {expected}")))
+    value.parse().map_err(|_| Error::from(format!("`{name}` is `{value}`, but must be {expected}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Settings, SignatureType, contradicts};
-    use omnifn_core::{App, Choice, Context, Environment, Host, Request, Result, Trigger};
+    use omnifn_core::{App, Choice, Context, Host, Request, Result, Trigger};
     use std::time::Duration;
 
     fn app(names: &[&'static str]) -> App {
@@ -211,7 +210,7 @@ mod tests {
     }
 
     fn read(app: &App, variables: &[(&str, &str)], arguments: &[&str]) -> Result<Settings> {
-        let mut host = Host::new(Environment::from_iter(variables.iter().copied()));
+        let mut host = Host::new(variables.iter().copied().collect());
         host.arguments = arguments.iter().map(ToString::to_string).collect();
         Settings::read(app, &host)
     }
@@ -243,7 +242,12 @@ mod tests {
         refused(
             &[("CLOUD_RUN_TIMEOUT_SECONDS", "0")],
             &[],
-            "`CLOUD_RUN_TIMEOUT_SECONDS` is `0`, but must be a number of seconds from 1",
+            "`CLOUD_RUN_TIMEOUT_SECONDS` is `0`, but must be a whole number of seconds, such as 300",
+        );
+        refused(
+            &[("CLOUD_RUN_TIMEOUT_SECONDS", "18446744073709551615")],
+            &[],
+            "`CLOUD_RUN_TIMEOUT_SECONDS` is `18446744073709551615`, but must be a whole number of seconds, such as 300",
         );
         refused(
             &[("OMNIFN_CONCURRENCY", "0")],

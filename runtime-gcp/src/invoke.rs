@@ -96,7 +96,7 @@ impl Instance {
     ) -> http::Response<Answer> {
         let (name, function) = match self.find(&mut request) {
             Ok(found) => found,
-            Err(response) => return Answer::plain(response, exchange),
+            Err(response) => return Answer::plain(*response, exchange),
         };
         let (parts, incoming) = request.into_parts();
         let is_too_large = intake::is_too_large(&incoming);
@@ -104,7 +104,8 @@ impl Instance {
         if is_too_large {
             let error = TooLarge { limit: intake::MOST_BYTES };
             tracing::warn!(%error, "request refused");
-            let response = text_reply(StatusCode::PAYLOAD_TOO_LARGE, Status::Error, error.to_string());
+            let response =
+                text_reply(StatusCode::PAYLOAD_TOO_LARGE, Status::Error, error.to_string());
             return Answer::plain(response, exchange);
         }
         let Some(permit) = self.running.enter() else {
@@ -131,28 +132,31 @@ impl Instance {
     }
 
     /// The function that a request is for, or the answer without one.
-    fn find(&self, request: &mut Request<Incoming>) -> Result<(Arc<str>, Function), Response> {
+    fn find(&self, request: &mut Request<Incoming>) -> Result<(Arc<str>, Function), Box<Response>> {
         let found = match &self.target {
             Target::One(name, function) => (name.clone(), function.clone()),
             Target::ByPath => self.by_path(request)?,
         };
         // The Functions Framework contract keeps these two from functions.
         if matches!(request.uri().path(), "/robots.txt" | "/favicon.ico") {
-            return Err(not_found("Not Found"));
+            return Err(Box::new(not_found("Not Found")));
         }
         Ok(found)
     }
 
-    fn by_path(&self, request: &mut Request<Incoming>) -> Result<(Arc<str>, Function), Response> {
+    fn by_path(
+        &self,
+        request: &mut Request<Incoming>,
+    ) -> Result<(Arc<str>, Function), Box<Response>> {
         let (name, uri) = menu::split(request.uri()).map_err(|error| {
-            text_reply(StatusCode::BAD_REQUEST, Status::Error, error.to_string())
+            Box::new(text_reply(StatusCode::BAD_REQUEST, Status::Error, error.to_string()))
         })?;
         if let Some((name, function)) = self.functions.iter().find(|(found, _)| ***found == name) {
             *request.uri_mut() = uri;
             return Ok((name.clone(), function.clone()));
         }
         if matches!(name.as_str(), "robots.txt" | "favicon.ico") {
-            return Err(not_found("Not Found"));
+            return Err(Box::new(not_found("Not Found")));
         }
         let host = request.headers().get(http::header::HOST);
         let authority = host.and_then(|host| host.as_bytes().try_into().ok());
@@ -160,9 +164,9 @@ impl Instance {
         if name.is_empty() {
             let mut response = not_found(list);
             *response.status_mut() = StatusCode::OK;
-            return Err(response);
+            return Err(Box::new(response));
         }
-        Err(not_found(format!("There is no function `{name}`.\n\n{list}")))
+        Err(Box::new(not_found(format!("There is no function `{name}`.\n\n{list}"))))
     }
 
     fn overloaded(&self) -> Response {

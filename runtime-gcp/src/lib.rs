@@ -69,6 +69,10 @@ impl Platform for CloudRun {
         env::is_wanted(environment)
     }
 
+    fn serves_locally(&self) -> bool {
+        true
+    }
+
     fn is_concurrent(&self, _: &Environment) -> bool {
         true
     }

@@ -5,6 +5,7 @@ use http::{
     uri::{Authority, PathAndQuery},
 };
 use omnifn_core::{Error, Functions, Result, Trigger};
+use std::fmt::Write as _;
 
 /// Takes the first segment off a path: `/orders/7?x` is the function `orders`, and the path `/7?x` for it.
 pub(crate) fn split(uri: &Uri) -> Result<(String, Uri)> {
@@ -30,7 +31,7 @@ pub(crate) fn list(functions: &Functions, authority: Option<&Authority>) -> Stri
     for (name, function) in functions.iter() {
         let trigger = function.trigger();
         let call = call(trigger, &format!("http://{authority}/{name}"));
-        text.push_str(&format!("\n{name} ({trigger})\n  {call}\n"));
+        write!(text, "\n{name} ({trigger})\n  {call}\n").expect("writing to memory cannot fail");
     }
     text
 }

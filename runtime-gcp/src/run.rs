@@ -7,14 +7,7 @@ use crate::{
     serve::serve,
 };
 use omnifn_core::{App, Error, Functions, Host, Result, Signal};
-use std::{
-    future::poll_fn,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll};
 use tokio::net::TcpListener;
 
 pub(crate) async fn run(app: App, host: Host) -> Result<()> {
@@ -36,7 +29,7 @@ async fn start(app: App, host: Host, listener: Option<TcpListener>) -> Result<()
     let address = SocketAddr::new(settings.address, settings.port);
     let listener = match listener {
         Some(listener) => listener,
-        None => TcpListener::bind(address).await.map_err(|error| unbound(address, error))?,
+        None => TcpListener::bind(address).await.map_err(|error| unbound(address, &error))?,
     };
     announce(&instance, &settings, &listener);
     serve(listener, instance, &host.shutdown, has_shutdown_hook).await;
@@ -55,7 +48,7 @@ async fn start_app(app: App, shutdown: &Signal) -> Result<Option<Functions>> {
     .await
 }
 
-fn unbound(address: SocketAddr, error: io::Error) -> Error {
+fn unbound(address: SocketAddr, error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::AddrInUse {
         let port = address.port();
         return Error::from(format!(

@@ -29,8 +29,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(8);
 const HOOKS_SHARE: Duration = Duration::from_secs(1);
 /// How long to wait after a connection could not be accepted for lack of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The largest head of a request, in bytes. Ours to choose: Google's front ends take less
-/// (cloud.google.com/load-balancing/docs/quotas has 64 kB; unverified for Cloud Run).
+/// The largest head of a request, in bytes. Ours to choose: what Cloud Run's front end takes is unverified.
 const HEAD_BYTES: usize = 64 << 10;
 /// The same where a message's attributes may come as headers: 100 of at most 256 and 1,024 bytes
 /// (cloud.google.com/pubsub/quotas).
@@ -101,10 +100,7 @@ fn http(instance: &Instance) -> http1::Builder {
 /// A failure that concerns the connection that was to be accepted, and no other.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 async fn connection(

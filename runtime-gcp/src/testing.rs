@@ -16,8 +16,11 @@ use serde_json::json;
 /// When the id cannot stand in a header, which none can that is not empty.
 pub fn wrap_queue(message: &Message) -> Result<Request<Bytes>> {
     let time = message.time.map(rfc3339::format);
-    let mut event =
-        CloudEvent::new(&message.id, "//pubsub.googleapis.com/projects/local/topics/local", PUBLISHED);
+    let mut event = CloudEvent::new(
+        &message.id,
+        "//pubsub.googleapis.com/projects/local/topics/local",
+        PUBLISHED,
+    );
     event.time = message.time;
     let mut push = json!({
         "message": {

@@ -23,8 +23,5 @@ pub fn detect(environment: &Environment) -> Option<&'static dyn Platform> {
 
 /// What serves a function outside a cloud: plain HTTP, as Cloud Run's.
 pub(crate) fn local() -> Option<&'static dyn Platform> {
-    #[cfg(feature = "gcp")]
-    return Some(&omnifn_runtime_gcp::CloudRun);
-    #[cfg(not(feature = "gcp"))]
-    return None;
+    PLATFORMS.iter().copied().find(|platform| platform.serves_locally())
 }

@@ -15,7 +15,7 @@ async fn hello(request: Request, _: Context) -> String {
 /// The function's process: does nothing unless it is started as one.
 #[tokio::test]
 async fn as_the_function() {
-    let environment = Environment::from_iter(std::env::vars());
+    let environment: Environment = std::env::vars().collect();
     if environment.get("AWS_LAMBDA_RUNTIME_API").is_none() {
         return;
     }

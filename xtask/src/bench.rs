@@ -10,6 +10,9 @@ pub(crate) struct Options {
     /// A few starts and invocations only: shows that everything runs, its figures mean little.
     #[arg(long)]
     quick: bool,
+    /// Keeps the results as `bench/results/NAME.json` and in `bench/README.md`.
+    #[arg(long, value_name = "NAME", conflicts_with = "quick")]
+    record: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -19,6 +22,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     cargo.args(["run", "--quiet", "--release", "-p", "runner", "--"]);
     if options.quick {
         cargo.arg("--quick");
+    }
+    if let Some(name) = &options.record {
+        cargo.args(["--record", name]);
     }
     command::run(&mut cargo)
 }

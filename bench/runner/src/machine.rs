@@ -18,7 +18,7 @@ pub(crate) fn describe(bench: &Path) -> Value {
     json!({
         "cpu": cpu(),
         "cpus": std::thread::available_parallelism().map(usize::from).ok(),
-        "kernel": output("uname", &["-sr"]),
+        "kernel": output("uname", &["-sr"]).map(|text| text.split('-').next().unwrap_or_default().to_owned()),
         "rustc": output("rustc", &["--version"]),
         "load_average": fs::read_to_string("/proc/loadavg").ok().and_then(|text| Some(text.split(' ').next()?.to_owned())),
         "versions": versions,

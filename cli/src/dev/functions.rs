@@ -104,7 +104,7 @@ impl<'a> Functions<'a> {
         let longest = manifest.functions.iter().map(|function| function.name.len()).max();
         let width = longest.unwrap_or(0).max(label.len());
         let on = self.options(&label, width)?;
-        let running = Running::start(binary, function, on).await?;
+        let running = Running::start(binary, function, on)?;
         let binary = program.binary.clone();
         self.running.push(Function { label, binary, running, is_new: true });
         Ok(())

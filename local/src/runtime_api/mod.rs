@@ -77,7 +77,8 @@ const ACCOUNT: &str = "123456789012";
 #[derive(Clone, Debug)]
 pub struct RuntimeApi {
     shared: Arc<Shared>,
-    server: Arc<Server>,
+    /// Each process has a port of its own, so that nothing is handed to one that has just ended.
+    server: Arc<Mutex<Server>>,
 }
 
 /// How far the process on the other side has come.
@@ -110,6 +111,10 @@ struct State {
     running: HashMap<String, Running>,
     overdue: VecDeque<String>,
     init_error: Option<Reply>,
+    /// No further invocation goes to this process.
+    is_draining: bool,
+    /// How many processes have ended: what they still ask for is not answered.
+    ended: u64,
 }
 
 #[derive(Debug)]
@@ -123,8 +128,15 @@ impl RuntimeApi {
     ///
     /// # Errors
     /// [`Error::Bind`](crate::Error::Bind) when there is none.
+    #[expect(
+        clippy::unused_async,
+        reason = "the server needs a runtime, so it is started inside one"
+    )]
     pub async fn start(identity: Identity) -> Result<Self> {
-        let (listener, address) = wire::listen(0).await?;
+        Self::open(identity)
+    }
+
+    pub(crate) fn open(identity: Identity) -> Result<Self> {
         let shared = Arc::new(Shared {
             identity,
             state: Mutex::default(),
@@ -132,17 +144,13 @@ impl RuntimeApi {
             phase: watch::Sender::new(Phase::Init),
             extensions: Extensions::default(),
         });
-        let api = shared.clone();
-        let server = Server::start(listener, address, move |request| {
-            let api = api.clone();
-            async move { routes::answer(api, request).await }
-        });
-        Ok(Self { shared, server: Arc::new(server) })
+        let server = Arc::new(Mutex::new(open(&shared, 0)?));
+        Ok(Self { shared, server })
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` must be.
+    /// What `AWS_LAMBDA_RUNTIME_API` must be. Another one for each process.
     pub fn address(&self) -> SocketAddr {
-        self.server.address()
+        lock(&self.server).address()
     }
 
     /// Waits for its turn, hands the event to the process, and returns what becomes of it.
@@ -187,11 +195,32 @@ impl RuntimeApi {
         self.shared.extensions.shut_down(SystemTime::now() + grace);
     }
 
+    /// Hands out nothing more to this process, and waits until it has answered what it has, at most `limit`.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        lock(&self.shared.state).is_draining = true;
+        let answered = async {
+            loop {
+                let changed = self.shared.work.notified();
+                tokio::pin!(changed);
+                changed.as_mut().enable();
+                if lock(&self.shared.state).running.is_empty() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(limit, answered).await.ok();
+    }
+
     /// To be told when the process has ended, and how (`exit status 1`): what it was working on fails, and,
-    /// if it never came to ask for an event, what waits for it fails too. The next process starts afresh.
+    /// if it never came to ask for an event, what waits for it fails too. The next process starts afresh, with
+    /// another [`address`](Self::address).
     pub fn process_ended(&self, how: &str) {
         let mut state = lock(&self.shared.state);
         let init_error = state.init_error.take();
+        state.is_draining = false;
+        state.ended += 1;
+        let ended = state.ended;
         for (id, running) in state.running.drain() {
             running.timer.abort();
             let message = format!("RequestId: {id} Error: Runtime exited with error: {how}");
@@ -210,6 +239,13 @@ impl RuntimeApi {
         drop(state);
         self.shared.extensions.clear();
         self.shared.phase.send_replace(Phase::Init);
+        match open(&self.shared, ended) {
+            Ok(server) => *lock(&self.server) = server,
+            // The next process cannot be served, ends, and the one after it may be.
+            Err(error) => {
+                tracing::error!(error = error.with_cause(), "no port for the Runtime API");
+            }
+        }
     }
 
     /// Fails what waits: the process has not asked for an event in the time it has for that.
@@ -219,6 +255,16 @@ impl RuntimeApi {
         }
         self.shared.phase.send_replace(Phase::Overdue);
     }
+}
+
+/// A port for the process that is started after `ended` others have ended.
+fn open(shared: &Arc<Shared>, ended: u64) -> Result<Server> {
+    let (listener, address) = wire::listen(0)?;
+    let api = shared.clone();
+    Ok(Server::start(listener, address, move |request| {
+        let api = api.clone();
+        async move { routes::answer(api, ended, request).await }
+    }))
 }
 
 /// What `GET .../next` answers with.
@@ -231,29 +277,38 @@ struct Next {
 
 impl Shared {
     /// The next invocation, as soon as there is one and nothing else is being worked on.
-    async fn next(self: &Arc<Self>) -> Next {
-        self.phase.send_if_modified(|phase| {
-            let first = *phase == Phase::Init;
-            if first {
-                *phase = Phase::Ready;
-            }
-            first
-        });
+    async fn next(self: &Arc<Self>, process: u64) -> Next {
+        self.set_ready(process);
         loop {
             let changed = self.work.notified();
             tokio::pin!(changed);
             // From here on no change is missed, though the look at the queue comes first.
             changed.as_mut().enable();
-            if let Some(next) = self.take() {
+            if let Some(next) = self.take(process) {
                 return next;
             }
             changed.await;
         }
     }
 
-    fn take(self: &Arc<Self>) -> Option<Next> {
+    /// A process that asks for an event is past its start.
+    fn set_ready(&self, process: u64) {
+        let state = lock(&self.state);
+        if state.ended == process {
+            self.phase.send_if_modified(|phase| {
+                let is_first = *phase == Phase::Init;
+                if is_first {
+                    *phase = Phase::Ready;
+                }
+                is_first
+            });
+        }
+        drop(state);
+    }
+
+    fn take(self: &Arc<Self>, process: u64) -> Option<Next> {
         let mut state = lock(&self.state);
-        if !state.running.is_empty() {
+        if state.ended != process || state.is_draining || !state.running.is_empty() {
             return None;
         }
         // Nobody waits any longer for an invocation whose receiver is gone.
@@ -294,6 +349,7 @@ impl Shared {
         state.overdue.push_back(id.to_owned());
         drop(state);
         running.answer.send(Reply::timed_out(limit)).ok();
+        self.work.notify_waiters();
         self.phase.send_replace(Phase::Overdue);
     }
 

@@ -10,12 +10,16 @@ use std::sync::Arc;
 
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
-pub(super) async fn answer(api: Arc<Shared>, request: Request<Incoming>) -> wire::Reply {
+pub(super) async fn answer(
+    api: Arc<Shared>,
+    process: u64,
+    request: Request<Incoming>,
+) -> wire::Reply {
     let (parts, body) = request.into_parts();
     let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     match (&parts.method, path.as_slice()) {
         (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => {
-            next(&api, api.next().await)
+            next(&api, api.next(process).await)
         }
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
             response(&api, id, &parts.headers, body).await

@@ -38,9 +38,9 @@ impl Process {
     }
 }
 
-async fn api() -> (RuntimeApi, Process) {
+fn api() -> (RuntimeApi, Process) {
     let identity = Identity { function: "create".into(), region: "eu-west-1".into() };
-    let api = RuntimeApi::start(identity).await.unwrap();
+    let api = RuntimeApi::open(identity).unwrap();
     let process = Process(api.address());
     (api, process)
 }
@@ -56,7 +56,7 @@ fn error(status: u16, error_type: &str, message: &str) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn an_event_goes_out_with_lambdas_headers_and_its_answer_comes_back() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let mut invocation = Invocation::new("{\"n\":1}");
     invocation.client_context = Some("{\"custom\":{}}".into());
     invocation.time_limit = Duration::from_secs(7);
@@ -85,7 +85,7 @@ async fn an_event_goes_out_with_lambdas_headers_and_its_answer_comes_back() {
 
 #[tokio::test]
 async fn a_second_event_waits_for_the_answer_to_the_first() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let function = async {
         let (first, _) = process.next().await;
         let early = tokio::time::timeout(Duration::from_millis(50), process.next()).await;
@@ -108,7 +108,7 @@ async fn a_second_event_waits_for_the_answer_to_the_first() {
 
 #[tokio::test]
 async fn a_function_error_comes_back_with_its_category() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let posted = "{\"errorType\":\"Full\",\"errorMessage\":\"disk full\"}";
     let function = async {
         let (id, _) = process.next().await;
@@ -124,7 +124,7 @@ async fn a_function_error_comes_back_with_its_category() {
 
 #[tokio::test]
 async fn too_large_an_answer_is_refused_and_the_caller_learns_why() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let function = async {
         let (id, _) = process.next().await;
         assert_eq!(
@@ -146,7 +146,7 @@ async fn too_large_an_answer_is_refused_and_the_caller_learns_why() {
 
 #[tokio::test]
 async fn a_late_answer_is_told_apart_from_a_wrong_one() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let mut invocation = Invocation::new("{}");
     invocation.time_limit = Duration::from_millis(30);
     let (reply, (id, _)) = tokio::join!(api.invoke(invocation), process.next());
@@ -158,10 +158,16 @@ async fn a_late_answer_is_told_apart_from_a_wrong_one() {
 
 #[tokio::test]
 async fn an_end_of_the_process_fails_what_it_worked_on_and_nothing_else() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let function = async {
         let (id, _) = process.next().await;
+        // What an ended process has asked for goes to nobody.
+        let next = Request::get("/2018-06-01/runtime/invocation/next").body(Bytes::new());
+        let stale = tokio::spawn(wire::send_whole(process.0, next.unwrap(), 1 << 10));
+        tokio::time::sleep(Duration::from_millis(20)).await;
         api.process_ended("exit status 3");
+        stale.await.unwrap().unwrap_err();
+        let process = Process(api.address());
         let (next, _) = process.next().await;
         process.respond(&next, "2").await;
         id
@@ -179,7 +185,7 @@ async fn an_end_of_the_process_fails_what_it_worked_on_and_nothing_else() {
 
 #[tokio::test]
 async fn an_init_error_reaches_whoever_waits() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let posted = "{\"errorType\":\"NoDatabase\",\"errorMessage\":\"DB_URL is not set\"}";
     let function = async {
         assert_eq!(process.post("init/error", posted).await, accepted());
@@ -191,7 +197,7 @@ async fn an_init_error_reaches_whoever_waits() {
 
 #[tokio::test]
 async fn more_than_fits_is_refused() {
-    let (api, _) = api().await;
+    let (api, _) = api();
     let large = Invocation::new(vec![b'1'; LARGEST_PAYLOAD + 1]);
     assert_eq!(
         api.invoke(large).await.unwrap_err(),
@@ -236,7 +242,7 @@ async fn stream(
 
 #[tokio::test]
 async fn a_stream_has_a_prelude_and_a_body() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let function = async {
         let (id, _) = process.next().await;
         let body = b"{\"statusCode\":201,\"headers\":{\"x-a\":[\"1\",\"2\"]},\"cookies\":[\"c=1\"]}\0\0\0\0\0\0\0\0hello";
@@ -255,7 +261,7 @@ async fn a_stream_has_a_prelude_and_a_body() {
 
 #[tokio::test]
 async fn trailers_tell_of_a_failure_in_mid_stream() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     let function = async {
         let (id, _) = process.next().await;
         let trailers = &[
@@ -274,7 +280,7 @@ async fn trailers_tell_of_a_failure_in_mid_stream() {
 
 #[tokio::test]
 async fn an_extension_hears_of_the_end() {
-    let (api, process) = api().await;
+    let (api, process) = api();
     assert!(!api.has_extension());
     let register =
         Request::post("/2020-01-01/extension/register").header("lambda-extension-name", "graceful");
@@ -293,7 +299,7 @@ async fn an_extension_hears_of_the_end() {
 
 #[tokio::test]
 async fn snap_start_does_not_exist_here() {
-    let (_api, process) = api().await;
+    let (_api, process) = api();
     let reply = process.send(Request::get("/2018-06-01/runtime/restore/next"), "").await;
     assert_eq!(reply.status(), StatusCode::NOT_FOUND);
 }

@@ -64,5 +64,5 @@ fn absolute(uri: Uri, authority: Authority, scheme: Scheme) -> Result<Uri> {
     let mut parts = uri.into_parts();
     parts.scheme = Some(scheme);
     parts.authority = Some(authority);
-    Ok(Uri::from_parts(parts).map_err(|error| Error::malformed(error.to_string()))?)
+    Uri::from_parts(parts).map_err(|error| Error::malformed(error.to_string()))
 }

@@ -94,7 +94,7 @@ impl Codec for GcpCodec {
 
 fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
     let trace = TraceContext::from_headers(&parts.headers);
-    let execution_id = text(&parts.headers, "function-execution-id")?.unwrap_or_default();
+    let execution_id = execution_id(&parts.headers);
     if origin == Origin::Http {
         let mut context = Context::new(execution_id);
         context.trace = trace;
@@ -104,9 +104,9 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
     if !origin.allows(&parts.method) {
         return Err(wrong::method(origin, &parts.method));
     }
-    let body = body.into_whole().map_err(|_| {
-        Error::malformed("an event of Google's is read whole before it is decoded")
-    })?;
+    let body = body
+        .into_whole()
+        .map_err(|_| Error::malformed("an event of Google's is read whole before it is decoded"))?;
     let (event, context) = match origin {
         Origin::Queue => {
             let message = queue::decode(&parts, &body)?;
@@ -114,9 +114,7 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
             context.attempt = message.attempt;
             (Event::Queue(omnifn_core::Batch::new(vec![message])), context)
         }
-        Origin::Timer => {
-            (Event::Timer(timer::decode(&parts, &body)?), Context::new(execution_id))
-        }
+        Origin::Timer => (Event::Timer(timer::decode(&parts, &body)?), Context::new(execution_id)),
         Origin::Event => {
             let event = cloud::decode(&parts, &body)?;
             let context = Context::new(event.id.as_str());
@@ -175,6 +173,13 @@ impl CloudRunRequest {
     pub fn body(&self) -> &Bytes {
         &self.body
     }
+}
+
+/// What Google's front end calls this execution, where it says so. Any client can send the header, so what is no short
+/// text is left out, and the runtime makes an id.
+fn execution_id(headers: &HeaderMap) -> String {
+    let id = headers.get("function-execution-id").and_then(|value| value.to_str().ok());
+    id.filter(|id| id.len() <= 64).unwrap_or_default().to_owned()
 }
 
 /// A header as text; an empty one counts as none.

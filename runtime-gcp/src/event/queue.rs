@@ -112,10 +112,8 @@ fn message(push: Push<'_>, event: Option<CloudEvent>) -> Result<Message> {
     })?;
     let source = owned(subscription).or(event_source).unwrap_or_default();
     let mut message = Message::new(id, source, data);
-    message.time = pushed
-        .publish_time
-        .or(pushed.snake_publish_time)
-        .and_then(|time| rfc3339::parse(&time.0));
+    message.time =
+        pushed.publish_time.or(pushed.snake_publish_time).and_then(|time| rfc3339::parse(&time.0));
     message.attributes = pushed.attributes.unwrap_or_default();
     message.order_key = owned(pushed.ordering_key);
     message.attempt = delivery_attempt;

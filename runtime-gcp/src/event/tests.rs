@@ -24,14 +24,16 @@ fn describe(reply: Response) -> Value {
     Value::Object(described)
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "it names the fixture at fault, and only when the test fails"
+)]
 fn check(trigger: Trigger) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/fixtures/gcp")
-        .join(trigger.as_str());
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/gcp").join(trigger.as_str());
     let mut count = 0;
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        // Shown only when the test fails, and then it is the file at fault.
         eprintln!("{}", path.display());
         let fixture = Fixture::parse(&fs::read_to_string(&path).unwrap());
         fixture.check(&GcpCodec, trigger, describe);

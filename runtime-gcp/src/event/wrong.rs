@@ -19,7 +19,8 @@ fn handled(origin: Origin) -> &'static str {
 /// A method that no such event comes by.
 pub(super) fn method(origin: Origin, method: &Method) -> Error {
     let (handled, allow) = (handled(origin), origin.allow().unwrap_or("any method"));
-    let message = format!("this function handles {handled}, by {allow}, but the request is a {method}");
+    let message =
+        format!("this function handles {handled}, by {allow}, but the request is a {method}");
     Error::new(ErrorKind::MethodNotAllowed, "MethodNotAllowed", message)
 }
 
@@ -27,7 +28,8 @@ pub(super) fn method(origin: Origin, method: &Method) -> Error {
 /// so the second look at the body costs the happy path nothing.
 pub(super) fn event(origin: Origin, parts: &Parts, body: &Bytes, departs: &Error) -> Error {
     let (handled, found) = (handled(origin), describe(&parts.headers, body));
-    let mut message = format!("this function handles {handled}, but the request is {found}: {departs}");
+    let mut message =
+        format!("this function handles {handled}, but the request is {found}: {departs}");
     let header = |name: &str| parts.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
     if origin == Origin::Queue && header("user-agent").starts_with(b"CloudPubSub-Google") {
         message.push_str(
@@ -60,7 +62,9 @@ fn describe(headers: &HeaderMap, body: &[u8]) -> String {
         Err(_) => "not JSON".to_owned(),
         Ok(Value::Object(members)) => {
             let has = |name: &str| members.contains_key(name);
-            if let (true, Some(ty)) = (has("specversion"), members.get("type").and_then(Value::as_str)) {
+            if let (true, Some(ty)) =
+                (has("specversion"), members.get("type").and_then(Value::as_str))
+            {
                 format!("a CloudEvent of type `{}`", ty.escape_debug())
             } else if has("message") && has("subscription") {
                 "a push of Pub/Sub".to_owned()

@@ -1,0 +1,8 @@
+//! The server by itself, spoken to over TCP.
+
+mod after;
+mod client;
+mod http;
+mod limits;
+mod shutdown;
+mod start;
