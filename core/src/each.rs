@@ -153,13 +153,16 @@ fn lanes(messages: Vec<Message>) -> VecDeque<Lane> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Batch, BatchOutcome, Context, Handler, Message, Result, discard, each};
+    use crate::{
+        Batch, BatchOutcome, Context, Deadline, Handler, Message, Result, discard, each,
+        within_deadline,
+    };
     use std::{
         sync::{
             Arc, Mutex,
             atomic::{AtomicUsize, Ordering},
         },
-        time::Duration,
+        time::{Duration, SystemTime},
     };
 
     fn batch(messages: &[(&'static str, &'static str)]) -> Batch<Message> {
@@ -227,6 +230,20 @@ mod tests {
             .call(batch(&[("a", ""), ("h1", ""), ("b", ""), ("h2", ""), ("never", "")]), context)
             .await;
         assert_eq!(outcome.failed, ["h1", "h2", "never"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_near_deadline_is_seen_by_handlers_that_never_wait() {
+        let mut context = Context::new("1");
+        context.deadline = Some(SystemTime::now() + Duration::from_millis(300));
+        let deadline = Deadline::from(&context);
+        let blocking = async |_: Message, _: Context| std::thread::sleep(Duration::from_millis(20));
+        let work = async {
+            let outcome = each(blocking).call(batch(&[("m", ""); 50]), context).await;
+            Result::<_>::Ok(outcome)
+        };
+        let outcome = within_deadline(&deadline, work, tokio::time::sleep).await.unwrap();
+        assert!((1..50).contains(&outcome.failed.len()), "{} are left", outcome.failed.len());
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -84,7 +84,7 @@ impl fmt::Debug for Function {
 mod tests {
     use crate::{
         Body, Bytes, CloudEvent, Context, ErrorKind, Event, Function, Handler, Outcome, Payload,
-        Request, Response, Result, TimerEvent, Trigger,
+        Request, Response, Result, StatusCode, TimerEvent, Trigger,
     };
     use std::time::UNIX_EPOCH;
 
@@ -125,6 +125,41 @@ mod tests {
         assert!(error.is_refusal());
     }
 
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_a_handler_could_not_read_is_its_failure_and_not_the_events() {
+        let function = Function::new(async |_: Request, _: Context| {
+            let upstream: u8 = crate::json::from_slice(b"\"password\"")?;
+            Result::<_>::Ok(Payload(upstream))
+        });
+        let error = function.invoke(request(""), Context::new("1")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Failed, "{error}");
+        assert!(!error.is_refusal());
+        // The request's own body, whose size only reading it shows.
+        let function = Function::new(async |_: Request, _: Context| {
+            Result::<String>::Err(crate::Error::from_body(crate::TooLarge { limit: 1 }.into()))
+        });
+        let error = function.invoke(request(""), Context::new("2")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_panic_while_a_handler_is_dropped_is_caught() {
+        struct Guard;
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                panic!("expected in the test's output");
+            }
+        }
+        let function = Function::new(async |_: Request, _: Context| {
+            let _guard = Guard;
+            std::future::pending::<StatusCode>().await
+        });
+        let mut work = Box::pin(function.invoke(request(""), Context::new("1")));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(work.as_mut().poll(&mut cx).is_pending());
+        drop(work);
+    }
+
     struct Doubler(i64);
     impl Handler<Payload<i64>> for Doubler {
         type Output = Result<Payload<Vec<i64>>>;
@@ -158,7 +193,6 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        use http::StatusCode;
         let text = Some("text/plain; charset=utf-8");
         check(&response(Function::new(async |_: Request, _: Context| "x")).await, 200, text);
         let tuple =

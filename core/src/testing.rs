@@ -33,6 +33,7 @@ use std::{
 /// A document as the module's page describes it.
 #[derive(Clone, Debug)]
 pub struct Fixture {
+    name: String,
     document: Value,
     /// The body's own text: order of members and blanks are part of a message.
     body: Option<Box<RawValue>>,
@@ -60,7 +61,14 @@ impl Fixture {
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
         let Document { request } =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
-        Self { document, body: request.body }
+        Self { name: String::new(), document, body: request.body }
+    }
+
+    /// Gives it a name, such as its file's, to appear in what [`check`](Self::check) says.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The message as the provider sends it.
@@ -106,38 +114,50 @@ impl Fixture {
         trigger: Trigger,
         describe_reply: impl Fn(C::Reply) -> Value,
     ) {
+        let name = &self.name;
         let decode = || {
             let (parts, body) = self.request().into_parts();
             codec.decode(trigger, parts, body.into())
         };
         let reply = |reply| describe_reply(reply);
         if let Some(reason) = self.document["refused"].as_str() {
-            let Err(refused) = decode() else { panic!("decoded, but must be refused: {reason}") };
+            let Err(refused) = decode() else {
+                panic!("{name}: decoded, but must be refused: {reason}")
+            };
             let message = refused.error.to_string();
-            assert!(message.contains(reason), "refused with: {message}\nbut must say: {reason}");
+            assert!(
+                message.contains(reason),
+                "{name}: refused with: {message}\nbut must say: {reason}"
+            );
             if let Some(expected) = self.document.get("reply") {
-                assert_same(&reply(codec.encode(refused.origin, Err(refused.error))), expected);
+                assert_same(
+                    name,
+                    &reply(codec.encode(refused.origin, Err(refused.error))),
+                    expected,
+                );
             }
             return;
         }
-        let decoded = decode().unwrap_or_else(|refused| panic!("refused: {}", refused.error));
-        assert_same(&describe(decoded.event), self.event());
+        let decoded =
+            decode().unwrap_or_else(|refused| panic!("{name}: refused: {}", refused.error));
+        assert_same(name, &describe(decoded.event), self.event());
         if let Some(expected) = self.document.get("context") {
             let mut found = describe_context(&decoded.context);
             found.retain(|name, _| expected.get(name).is_some());
-            assert_same(&Value::Object(found), expected);
+            assert_same(name, &Value::Object(found), expected);
         }
         for answer in self.document["answers"].as_array().into_iter().flatten() {
-            let decoded = decode().unwrap_or_else(|refused| panic!("refused: {}", refused.error));
+            let decoded =
+                decode().unwrap_or_else(|refused| panic!("{name}: refused: {}", refused.error));
             let found = reply(codec.encode(decoded.origin, outcome(&answer["outcome"])));
-            assert_same(&found, &answer["reply"]);
+            assert_same(name, &found, &answer["reply"]);
         }
     }
 }
 
 #[track_caller]
-fn assert_same(found: &Value, expected: &Value) {
-    assert!(found == expected, "found:    {found:#}\nexpected: {expected:#}");
+fn assert_same(name: &str, found: &Value, expected: &Value) {
+    assert!(found == expected, "{name}\nfound:    {found:#}\nexpected: {expected:#}");
 }
 
 /// Runs a future that has nothing to wait for.

@@ -12,8 +12,8 @@
 //! - An HTTP function sees the path without the API's stage, so that one router serves every cloud.
 //! - Between invocations the process is frozen: work after the answer belongs into `Context::defer`.
 //!
-//! The loop is this crate's own, on hyper; [`lambda_runtime`](mod@lambda_runtime) (a feature) runs the same functions on AWS's
-//! crate of that name. `ARCHITECTURE.md` says why.
+//! The loop is this crate's own, on hyper; the module `lambda_runtime` (a feature of the same name) runs the same
+//! functions on AWS's crate. `ARCHITECTURE.md` says why.
 
 mod api;
 pub mod env;

@@ -278,14 +278,17 @@ mod tests {
         files.sort();
         assert!(!files.is_empty());
         for file in files {
-            println!("{}", file.display());
             let partial = if file.to_string_lossy().contains("partial") {
                 PartialBatch::Sources(vec!["arn:aws:sqs:us-east-1:123456789012:orders".to_owned()])
             } else {
                 PartialBatch::Never
             };
             let text = std::fs::read_to_string(&file).unwrap();
-            Fixture::parse(&text).check(&AwsCodec::new(partial), trigger, describe);
+            Fixture::parse(&text).named(file.display().to_string()).check(
+                &AwsCodec::new(partial),
+                trigger,
+                describe,
+            );
         }
     }
 

@@ -24,18 +24,14 @@ fn describe(reply: Response) -> Value {
     Value::Object(described)
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "it names the fixture at fault, and only when the test fails"
-)]
 fn check(trigger: Trigger) {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/gcp").join(trigger.as_str());
     let mut count = 0;
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        eprintln!("{}", path.display());
-        let fixture = Fixture::parse(&fs::read_to_string(&path).unwrap());
+        let name = path.display().to_string();
+        let fixture = Fixture::parse(&fs::read_to_string(&path).unwrap()).named(name);
         fixture.check(&GcpCodec, trigger, describe);
         count += 1;
     }
