@@ -1,7 +1,7 @@
 use crate::{BoxError, error::short_type_name};
 use std::{error::Error as StdError, fmt, time::Duration};
 
-/// Fails a message for good: it is acknowledged, logged and counted, and not delivered again.
+/// Fails a message for good: it is acknowledged and logged, and not delivered again.
 ///
 /// Failing means redelivery, which never ends for a message that can never succeed. This is how a handler
 /// says so; nothing implies it. It works through `?`, `anyhow` and `thiserror`, whichever error wraps it.

@@ -83,7 +83,8 @@ impl App {
     }
 
     /// Builds the state that handlers reach by [`Context::state`]: once, before the first invocation. When it
-    /// fails, the platform is told that the start failed.
+    /// fails, the platform is told that the start failed. An app has one state: a second call of this or of
+    /// [`state`](Self::state) replaces the first.
     pub fn init<F, Fut, S, E>(mut self, init: F) -> Self
     where
         F: FnOnce() -> Fut + Send + Sync + 'static,
@@ -111,7 +112,7 @@ impl App {
     }
 
     /// Runs `hook` when the platform ends the instance, after the invocations in flight: within 8 s on Cloud
-    /// Run, 300 ms on Lambda.
+    /// Run, 400 ms on Lambda.
     pub fn on_shutdown<Fut>(mut self, hook: impl Fn() -> Fut + Send + Sync + 'static) -> Self
     where
         Fut: Future<Output = ()> + Send + 'static,

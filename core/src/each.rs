@@ -106,6 +106,7 @@ where
                 tracing::warn!(left, "the deadline is near: messages left for the next delivery");
                 break;
             };
+            pass().await;
             let Running { index, lane, .. } = running.swap_remove(at);
             match result {
                 Ok(()) => {}
@@ -124,6 +125,19 @@ where
         let failed = ids.into_iter().enumerate().filter(|(index, _)| !done.contains(index));
         BatchOutcome { failed: failed.map(|(_, id)| id).collect() }
     }
+}
+
+/// Gives way once, or handlers that never wait would keep the deadline's timer from being asked.
+async fn pass() {
+    let mut has_passed = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_passed, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Messages that must follow one another, each with its place in the batch.

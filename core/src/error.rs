@@ -21,6 +21,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// assert_eq!(error.to_string(), "invalid digit found in string");
 /// ```
 ///
+/// Like `anyhow::Error` it is no [`std::error::Error`] itself, and so does not convert into other errors: a handler
+/// that puts `?` behind what this crate returns answers a [`Result`], into which all of those convert.
+///
 /// `Display` is the message alone, `Debug` a report with every cause on a line of its own.
 pub struct Error(Box<Inner>);
 
@@ -72,6 +75,16 @@ impl Error {
                 Err(source) => Self::from(source),
             },
         }
+    }
+
+    /// The error as a handler's: the event did reach it. What it could not read may be another's, such as the
+    /// answer of a database, and is no business of the event's sender. A request's body that is too large shows
+    /// only when it is read, and stays the sender's fault.
+    pub(crate) fn of_handler(mut self) -> Self {
+        if self.is_refusal() && self.0.kind != ErrorKind::TooLarge {
+            self.0.kind = ErrorKind::Failed;
+        }
+        self
     }
 
     /// What went wrong.

@@ -1,5 +1,5 @@
 use crate::{
-    BoxFuture, CatchUnwind, Context, Event, FromEvent, Handler, IntoOutput, Outcome, Result,
+    BoxFuture, CatchUnwind, Context, Error, Event, FromEvent, Handler, IntoOutput, Outcome, Result,
     Trigger,
 };
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
@@ -38,7 +38,8 @@ impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
     fn invoke(&self, event: Event, context: Context) -> BoxFuture<'_, Result<Outcome>> {
         Box::pin(async move {
             let event = E::from_event(event)?;
-            let answer = self.0.call(event, context).await.into_output()?;
+            let answer = self.0.call(event, context).await.into_output();
+            let answer = answer.map_err(Error::of_handler)?;
             Ok(E::into_outcome(answer))
         })
     }

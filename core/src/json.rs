@@ -28,10 +28,27 @@ fn explain(bytes: &[u8], error: &serde_json::Error) -> Error {
         // What is wrong is the object that ends here, not the member that was read last.
         path.truncate(path.rfind('.').unwrap_or(0));
     }
+    let error = shorten(error.to_string());
     if path.is_empty() {
-        return Error::malformed(error.to_string());
+        return Error::malformed(error);
     }
-    Error::malformed(format!("`{path}`: {error}"))
+    Error::malformed(format!("`{}`: {error}", shorten(path)))
+}
+
+/// A message may hold a value of the document, and that may be megabytes. What it begins and ends with tells it.
+fn shorten(text: String) -> String {
+    const HALF: usize = 400;
+    if text.len() <= 2 * HALF {
+        return text;
+    }
+    let (mut head, mut tail) = (HALF, text.len() - HALF);
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    format!("{} .. {}", &text[..head], &text[tail..])
 }
 
 /// `serde_json` counts lines and columns from one; a column is a number of bytes.
@@ -144,6 +161,17 @@ mod tests {
         assert!(error.to_string().starts_with("`inner`: missing field `wanted`"), "{error}");
         let error = from_slice::<Outer>(b"").unwrap_err();
         assert_eq!(error.to_string(), "it is empty, but JSON was expected");
+    }
+
+    #[test]
+    fn a_long_value_does_not_make_a_long_message() {
+        let value = format!("{{\"{}\":\"{}\"}}", "ü".repeat(100_000), "\\\"ü".repeat(100_000));
+        let error = from_slice::<std::collections::BTreeMap<String, u8>>(value.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(error.len() < 2_000, "{} bytes", error.len());
+        assert!(error.contains("invalid type: string"), "{error}");
+        assert!(error.contains(", expected u8 at line 1 column 6000"), "{error}");
     }
 
     #[test]

@@ -39,7 +39,8 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     })
 }
 
-/// A future whose panic becomes an error of kind [`ErrorKind::Panicked`].
+/// A future whose panic becomes an error of kind [`ErrorKind::Panicked`]. One in its `Drop`, when it is dropped
+/// before its end, goes no further.
 #[must_use = "futures do nothing unless polled"]
 #[derive(Debug)]
 pub struct CatchUnwind<F>(Option<F>);
@@ -67,5 +68,12 @@ impl<F: Future + Unpin> Future for CatchUnwind<F> {
                 Poll::Ready(Err(error))
             }
         }
+    }
+}
+
+impl<F> Drop for CatchUnwind<F> {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        let _ = catch(|| drop(future));
     }
 }

@@ -24,6 +24,9 @@ pub(crate) const FUNCTION_ERROR_TYPE: &str = "lambda-runtime-function-error-type
 /// How long to wait before the n-th new attempt; the last one is final.
 const BACKOFF_MS: [u64; 6] = [0, 10, 50, 200, 500, 1000];
 
+/// How long to wait after an answer that holds no event.
+const NO_EVENT_PAUSE: Duration = Duration::from_millis(10);
+
 /// A connection to the Runtime API. Each worker has one of its own.
 #[derive(Debug)]
 pub(crate) struct Api {
@@ -63,18 +66,24 @@ impl Api {
     /// When the Runtime API cannot be reached, or keeps on failing.
     pub(crate) async fn next(&mut self) -> Result<(http::response::Parts, Bytes)> {
         let mut failure = None;
-        for backoff in BACKOFF_MS {
+        let mut backoffs = BACKOFF_MS.iter();
+        while let Some(backoff) = backoffs.next() {
             // Even no time at all would be a millisecond of tokio's timer, for every event.
-            if backoff > 0 {
-                tokio::time::sleep(Duration::from_millis(backoff)).await;
+            if *backoff > 0 {
+                tokio::time::sleep(Duration::from_millis(*backoff)).await;
             }
             match self.get("/2018-06-01/runtime/invocation/next").await {
-                // A status without an event (204 has been seen), or one without an id to answer to: ask again.
                 Ok((parts, event))
                     if parts.status == 200 && parts.headers.contains_key(REQUEST_ID) =>
                 {
                     return Ok((parts, event));
                 }
+                // No event yet: that is no failure, however often it is said.
+                Ok((parts, _)) if parts.status == 204 => {
+                    backoffs = BACKOFF_MS.iter();
+                    tokio::time::sleep(NO_EVENT_PAUSE).await;
+                }
+                // Without an id there is nothing to answer to: ask again.
                 Ok((parts, body)) => {
                     let text = String::from_utf8_lossy(&body);
                     failure = Some(

@@ -5,6 +5,7 @@
 //!
 //! What it costs against this crate's loop: a malformed `Client-Context` header, which a caller can send, ends
 //! the process (the header is parsed before any layer is asked), and so does a `/next` answer without an event.
+//! Shutdown hooks do not run: `lambda_runtime` has hooks of its own (`spawn_graceful_shutdown_handler`).
 //!
 //! ```no_run
 //! use omnifn_core::{App, Context, Environment, Request};
@@ -23,10 +24,10 @@
 //! ```
 
 use crate::{
-    api::{FUNCTION_ERROR_TYPE, INVOCATION_ID},
+    api::{Api, FUNCTION_ERROR_TYPE, INVOCATION_ID},
     env,
     event::Reply,
-    run::Runner,
+    run::{Runner, report},
 };
 use http::{HeaderValue, Request};
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, tower::Service};
@@ -61,7 +62,13 @@ pub async fn layer(app: App, environment: &Environment) -> Result<AnswerLayer> {
         )));
     };
     let base = format!("http://{authority}").parse()?;
-    let runner = Runner::start(app, environment).await?;
+    let runner = match Runner::start(app, environment).await {
+        Ok(runner) => runner,
+        Err(error) => {
+            Api::new(authority).post_init_error(&report("InitError", &error)).await;
+            return Err(error);
+        }
+    };
     let client = Arc::new(PooledClient::builder().with_endpoint(base).build());
     Ok(AnswerLayer(Answer { runner, client }))
 }
@@ -105,12 +112,12 @@ impl Service<LambdaInvocation> for Answer {
         Box::pin(async move {
             let echo = invocation.parts.headers.get(INVOCATION_ID).cloned();
             let id = invocation.context.request_id;
-            let (reply, hold) = runner.answer(invocation.parts.headers, invocation.body).await;
+            let (reply, tail) = runner.answer(invocation.parts.headers, invocation.body).await;
             match request(&id, echo, reply) {
                 Ok(request) => post(&client, request, &id).await,
                 Err(error) => tracing::error!(id, %error, "the answer could not be posted"),
             }
-            runner.after(hold).await;
+            runner.after(tail).await;
             Ok(())
         })
     }

@@ -3,27 +3,31 @@
 use crate::{
     api::{Api, ErrorReport, INVOCATION_ID, REQUEST_ID},
     env,
-    event::{AwsCodec, Reply},
+    event::{AwsCodec, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
     extension,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use omnifn_core::{
     App, Choice, Codec, Deadline, Decoded, Environment, Error, Function, Functions, Host,
-    Invocation, Outcome, Result, Signal, within_deadline,
+    Invocation, Outcome, Result, Signal, Trigger, within_deadline,
 };
 use std::{
     future::poll_fn,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// What Lambda leaves a process after SIGTERM, less some time to end: 500 ms with an internal extension.
 const SHUTDOWN_BUDGET: Duration = Duration::from_millis(400);
+
+/// What is kept of an invocation's time from the work after its answer: enough to ask for the next event.
+const TAIL_MARGIN: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(app: App, host: Host) -> Result<()> {
     let environment = &host.environment;
@@ -42,14 +46,15 @@ pub(crate) async fn run(app: App, host: Host) -> Result<()> {
             return Err(error);
         }
     };
+    // Extensions are registered before the start is complete, and so before a snapshot.
+    if has_shutdown_hook {
+        extension::register(authority).await;
+    }
     if environment.get(env::AWS_LAMBDA_INITIALIZATION_TYPE) == Some("snap-start") {
         if let Err(error) = api.restore_next().await {
             api.post_init_error(&report("RestoreError", &error)).await;
             return Err(error);
         }
-    }
-    if has_shutdown_hook {
-        extension::register(authority).await;
     }
     let result = if concurrency == 1 {
         runner.work(api, &host.shutdown).await
@@ -137,14 +142,14 @@ impl Runner {
             let (id, echo) =
                 (parts.headers.get(REQUEST_ID).cloned(), parts.headers.get(INVOCATION_ID).cloned());
             let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-            let (reply, invocation) = self.answer(parts.headers, event).await;
+            let (reply, tail) = self.answer(parts.headers, event).await;
             match reply {
                 Reply::Response(body) => api.post_response(id, echo.as_ref(), body).await,
                 Reply::Error { error_type, body } => {
                     api.post_error(id, echo.as_ref(), &ErrorReport { error_type, body }).await;
                 }
             }
-            self.after(invocation).await;
+            self.after(tail).await;
         }
     }
 
@@ -153,7 +158,7 @@ impl Runner {
         &self,
         headers: http::HeaderMap,
         event: Bytes,
-    ) -> (Reply, Option<Invocation>) {
+    ) -> (Reply, Option<Tail>) {
         let mut request = http::Request::new(());
         *request.headers_mut() = headers;
         let (parts, ()) = request.into_parts();
@@ -161,7 +166,12 @@ impl Runner {
             match self.codec.decode(self.function.trigger(), parts, event.into()) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
-                    tracing::error!(error = ?refused.error, "event refused");
+                    // Any client can send what is no request; any other event is lost for its function.
+                    if matches!(refused.origin, Origin::Http(_)) {
+                        tracing::warn!(error = ?refused.error, "request refused");
+                    } else {
+                        tracing::error!(error = ?refused.error, "event refused");
+                    }
                     return (self.codec.encode(refused.origin, Err(refused.error)), None);
                 }
             };
@@ -169,25 +179,58 @@ impl Runner {
         context.version = self.version.clone();
         context.region.clone_from(&self.region);
         context.cold_start = self.is_cold.swap(false, Ordering::Relaxed);
-        let (invocation, deadline) = (context.invocation(), Deadline::from(&context));
+        let tail = Tail { invocation: context.invocation(), deadline: context.deadline };
+        let deadline = Deadline::from(&context);
         let id = context.invocation_id.clone();
         let work = async { whole(self.function.invoke(event, context).await?).await };
         let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
+        let is_waited_for = matches!(self.function.trigger(), Trigger::Http | Trigger::Direct);
+        let is_logged = outcome.is_err();
         match &outcome {
-            Err(error) if error.is_discard() => tracing::warn!(id, ?error, "event discarded"),
+            Err(error) if error.is_discard() && !is_waited_for => {
+                tracing::warn!(id, ?error, "event discarded");
+            }
             Err(error) => tracing::error!(id, ?error, "invocation failed"),
             Ok(_) => {}
         }
-        (self.codec.encode(origin, outcome), Some(invocation))
+        let reply = self.codec.encode(origin, outcome);
+        if let (Reply::Error { body, .. }, false) = (&reply, is_logged) {
+            // An answer that is too large, a batch that fails as a whole: what calls the function seldom shows why.
+            let reason = String::from_utf8_lossy(body);
+            tracing::error!(id, %reason, "the answer could not be given");
+        }
+        (reply, Some(tail))
     }
 
-    /// What runs after the answer, before the next event is asked for: from then on the process may be frozen.
-    pub(crate) async fn after(&self, invocation: Option<Invocation>) {
-        if let Some(invocation) = invocation {
-            invocation.run_deferred().await;
+    /// What runs after the answer, before the next event is asked for: from then on the process may be frozen. It
+    /// ends before Lambda would end the process, and on Managed Instances nothing else would end it.
+    pub(crate) async fn after(&self, tail: Option<Tail>) {
+        let has_deferred = tail.as_ref().is_some_and(|tail| tail.invocation.has_deferred());
+        if !has_deferred && !self.functions.has_flush_hook() {
+            return;
         }
-        self.functions.flush().await;
+        let deadline = tail.as_ref().and_then(|tail| tail.deadline);
+        let work = async {
+            if let Some(tail) = &tail {
+                tail.invocation.run_deferred().await;
+            }
+            self.functions.flush().await;
+        };
+        let Some(deadline) = deadline else { return work.await };
+        let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        if tokio::time::timeout(left.saturating_sub(TAIL_MARGIN), work).await.is_err() {
+            tracing::error!(
+                "what was deferred and the flush hooks did not end in the invocation's time"
+            );
+        }
     }
+}
+
+/// What is left of an invocation once its answer is known.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    invocation: Invocation,
+    deadline: Option<SystemTime>,
 }
 
 #[cfg(feature = "lambda-runtime")]
@@ -197,15 +240,23 @@ impl Runner {
     }
 }
 
-/// Reads a streamed response to its end: a buffered answer is one document.
+/// Reads a streamed response to its end: a buffered answer is one document. Not beyond what Lambda takes, or an endless
+/// stream would use up the memory.
 async fn whole(outcome: Outcome) -> Result<Outcome> {
-    match outcome {
-        Outcome::Response(response) if response.body().is_streamed() => {
-            let (parts, body) = response.into_parts();
-            Ok(Outcome::Response(http::Response::from_parts(parts, body.bytes().await?.into())))
+    let response = match outcome {
+        Outcome::Response(response) if response.body().is_streamed() => response,
+        other => return Ok(other),
+    };
+    let (parts, mut body) = response.into_parts();
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        bytes.extend_from_slice(&data);
+        if bytes.len() > MAX_RESPONSE_BYTES {
+            return Err(too_large(&format!("a stream of more than {MAX_RESPONSE_BYTES} bytes")));
         }
-        other => Ok(other),
     }
+    Ok(Outcome::Response(http::Response::from_parts(parts, bytes.freeze().into())))
 }
 
 pub(crate) fn report(error_type: &str, error: &Error) -> ErrorReport {
@@ -224,4 +275,64 @@ async fn unless<T>(signal: &Signal, work: impl Future<Output = T>) -> Option<T> 
         work.as_mut().poll(cx).map(Some)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reply, start};
+    use omnifn_core::{App, Batch, BatchOutcome, Context, Environment, Message};
+    use std::{
+        fmt::{self, Write as _},
+        sync::{Arc, Mutex},
+    };
+    use tracing::{
+        Event, Metadata, Subscriber,
+        field::{Field, Visit},
+        span,
+    };
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<String>>);
+
+    impl Subscriber for Log {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut self.clone());
+        }
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+        fn enter(&self, _: &span::Id) {}
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    impl Visit for Log {
+        fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+            write!(self.0.lock().unwrap(), "{value:?} ").unwrap();
+        }
+    }
+
+    /// SQS shows nobody what the function answered.
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_answer_that_cannot_be_given_is_logged() {
+        let fail = async |batch: Batch<Message>, _: Context| {
+            let mut outcome = BatchOutcome::success();
+            batch.items.iter().for_each(|message| outcome.fail(&message.id));
+            outcome
+        };
+        let app = App::new().function("fail", fail);
+        let (runner, _) = start(app, &Environment::default()).await.unwrap();
+        let event = r#"{"Records":[{"messageId":"m1","body":"","eventSource":"aws:sqs","eventSourceARN":"a"}]}"#;
+        let log = Log::default();
+        let guard = tracing::subscriber::set_default(log.clone());
+        let (reply, _) = runner.answer(http::HeaderMap::new(), event.into()).await;
+        drop(guard);
+        assert!(matches!(reply, Reply::Error { .. }), "{reply:?}");
+        let log = log.0.lock().unwrap();
+        assert!(log.contains("1 of 1 messages failed (m1)"), "{log}");
+    }
 }

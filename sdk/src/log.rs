@@ -2,6 +2,7 @@
 //! error, in the form that the platform reads.
 
 use omnifn_core::{Environment, rfc3339};
+use serde_json::Value;
 use std::{fmt, fmt::Write as _, io::Write as _, time::SystemTime};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -88,10 +89,26 @@ impl Subscriber for Lines {
 #[derive(Default)]
 struct Fields {
     message: String,
-    others: Vec<(&'static str, String)>,
+    others: Vec<(&'static str, Value)>,
 }
 
 impl Visit for Fields {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.others.push((field.name(), value.into()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.others.push((field.name(), value.into()));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.others.push((field.name(), value.into()));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.others.push((field.name(), value.into()));
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         self.add(field, value.to_owned());
     }
@@ -105,7 +122,7 @@ impl Fields {
     fn add(&mut self, field: &Field, value: String) {
         match field.name() {
             "message" => self.message = value,
-            name => self.others.push((name, value)),
+            name => self.others.push((name, value.into())),
         }
     }
 }
@@ -121,19 +138,23 @@ fn write_line(format: Format, level: Level, fields: &Fields, time: SystemTime) -
     line.insert(level_name.to_owned(), level_text.into());
     line.insert("message".to_owned(), fields.message.as_str().into());
     for (name, value) in &fields.others {
-        line.insert((*name).to_owned(), value.as_str().into());
+        // A field of the user's must not take the place of one that the platform reads.
+        line.entry(*name).or_insert_with(|| value.clone());
     }
-    serde_json::Value::Object(line).to_string()
+    Value::Object(line).to_string()
 }
 
 fn write_text(level: Level, fields: &Fields) -> String {
     let mut line = format!("{level:>5} {}", fields.message);
     for (name, value) in &fields.others {
-        // A report of several lines stays on one: a line is a record to every log service.
-        let value = value.replace('\n', " |");
-        write!(line, " {name}={value}").expect("writing to memory cannot fail");
+        let written = match value {
+            Value::String(text) => write!(line, " {name}={text}"),
+            other => write!(line, " {name}={other}"),
+        };
+        written.expect("writing to memory cannot fail");
     }
-    line
+    // A report of several lines stays on one: a line is a record to every log service.
+    line.replace('\n', " |")
 }
 
 /// cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogSeverity
@@ -179,18 +200,25 @@ mod tests {
     #[test]
     fn an_event_is_one_line() {
         let fields = Fields {
-            message: "failed".to_owned(),
-            others: vec![("error", "a\n  caused by: \"b\"".to_owned())],
+            message: "failed\nagain".to_owned(),
+            others: vec![
+                ("error", "a\n  caused by: \"b\"".into()),
+                ("order", 7.into()),
+                ("time", "soon".into()),
+            ],
         };
         let line = |format| write_line(format, Level::WARN, &fields, UNIX_EPOCH);
-        assert_eq!(line(Format::Text), " WARN failed error=a |  caused by: \"b\"");
+        assert_eq!(
+            line(Format::Text),
+            " WARN failed |again error=a |  caused by: \"b\" order=7 time=soon"
+        );
         assert_eq!(
             line(Format::Lambda),
-            r#"{"error":"a\n  caused by: \"b\"","level":"WARN","message":"failed","timestamp":"1970-01-01T00:00:00Z"}"#
+            r#"{"error":"a\n  caused by: \"b\"","level":"WARN","message":"failed\nagain","order":7,"time":"soon","timestamp":"1970-01-01T00:00:00Z"}"#
         );
         assert_eq!(
             line(Format::Google),
-            r#"{"error":"a\n  caused by: \"b\"","message":"failed","severity":"WARNING","time":"1970-01-01T00:00:00Z"}"#
+            r#"{"error":"a\n  caused by: \"b\"","message":"failed\nagain","order":7,"severity":"WARNING","time":"1970-01-01T00:00:00Z"}"#
         );
     }
 }

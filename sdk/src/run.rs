@@ -44,7 +44,8 @@ pub fn run<E: FromEvent, H: Handler<E>>(handler: H) -> Result<()> {
     }
     log::init(&environment);
     let mut host = Host::new(environment);
-    host.arguments = env::args().skip(1).collect();
+    host.arguments =
+        env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect();
     let threads = threads::choose(&app, &host.environment)?;
     let runtime = threads::runtime(threads)?;
     let result = runtime.block_on(async {

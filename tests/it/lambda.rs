@@ -13,7 +13,11 @@ use std::{
     },
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 
 /// A function at work, and the Runtime API that it asks for events.
 pub(crate) struct Running {
@@ -85,7 +89,14 @@ async fn trouble(request: Request, context: Context) -> Result<Response> {
     match request.uri().path() {
         "/panic" => panic!("expected in the test's output"),
         "/error" => Err("the database is down, user=admin")?,
+        "/upstream" => omnifn::json::from_slice::<u8>(b"\"password\"").map(|_| Response::default()),
         "/hang" => std::future::pending().await,
+        "/endless" => {
+            let chunk = || Some(Ok::<_, Error>("x".repeat(100_000)).map_err(Error::into_source));
+            Ok(Response::new(Body::from_stream(futures_util::stream::iter(std::iter::from_fn(
+                chunk,
+            )))))
+        }
         "/large" => Ok(Response::new("x".repeat(10_000_000).into())),
         "/streamed" => {
             let chunks = ["a", "b", "c"].map(Ok::<_, Error>);
@@ -123,7 +134,7 @@ async fn whatever_a_handler_does_the_next_event_is_served() {
     let fine = |reply: &Reply| assert_eq!(success(reply)["body"], "hello");
     let context = success(&running.invoke(&http("GET", "/context", "")).await);
     assert_eq!(context["body"], "aws_lambda trouble eu-west-1 None true true");
-    for path in ["/panic", "/error", "/broken-stream"] {
+    for path in ["/panic", "/error", "/upstream", "/broken-stream"] {
         let reply = success(&running.invoke(&http("GET", path, "")).await);
         assert_eq!(
             (&reply["statusCode"], &reply["body"]),
@@ -137,6 +148,11 @@ async fn whatever_a_handler_does_the_next_event_is_served() {
         &running.invoke(&http("GET", "/large", "")).await,
         "ResponseTooLarge",
         "Lambda takes 6291556 at most (6 MB)",
+    );
+    failure(
+        &running.invoke(&http("GET", "/endless", "")).await,
+        "ResponseTooLarge",
+        "a stream of more than 6291556 bytes",
     );
     let context = success(&running.invoke(&http("GET", "/context", "")).await);
     assert_eq!(context["body"], "aws_lambda trouble eu-west-1 None false true");
@@ -290,6 +306,45 @@ async fn a_direct_call_is_typed_and_its_errors_reach_the_caller() {
 }
 
 #[tokio::test]
+async fn a_caller_who_waits_learns_of_a_failure_that_was_discarded() {
+    let refuse =
+        async |_: Payload<()>, _: Context| Result::<Payload<()>>::Err(discard("no").into());
+    let running = start(App::new().function("refuse", refuse), &[]).await;
+    failure(&running.invoke(&Value::Null).await, "Error", "no");
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn deferred_work_runs_after_the_answer_and_no_longer_than_the_invocation() {
+    let answered = Signal::new();
+    let (gate, done) = (answered.clone(), Signal::new());
+    let raise = done.clone();
+    let handler = move |Payload(hangs): Payload<bool>, context: Context| {
+        let (gate, raise) = (gate.clone(), raise.clone());
+        context.defer(async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            gate.raised().await;
+            raise.raise();
+        });
+        async { Payload(()) }
+    };
+    let running = start(App::new().function("f", handler), &[]).await;
+    let send = |hangs: bool| {
+        let mut invocation = Invocation::new(hangs.to_string());
+        invocation.time_limit = Duration::from_secs(2);
+        tokio::time::timeout(Duration::from_secs(5), running.send(invocation))
+    };
+    success(&send(false).await.expect("it is answered before the deferred work"));
+    answered.raise();
+    tokio::time::timeout(Duration::from_secs(5), done.raised()).await.expect("it runs at last");
+    success(&send(true).await.expect("it is answered before the deferred work"));
+    success(&send(false).await.expect("deferred work does not hold back the next event for ever"));
+    running.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn deferred_work_and_hooks_run_in_their_order() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let note = |text: &'static str| {
@@ -370,6 +425,133 @@ async fn a_runtime_api_that_is_not_there_ends_the_process_with_its_address() {
     let host = Host::new(Environment::from_iter([("AWS_LAMBDA_RUNTIME_API", &address)]));
     let error = omnifn::run_in(app(), host).await.unwrap_err();
     assert!(error.to_string().contains(&address), "{error}");
+}
+
+const EVENT: &str = "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 7\r\n\
+                     lambda-runtime-invocation-id: i\r\ncontent-length: 2\r\n\r\n40";
+const ACCEPTED: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
+
+/// Reads a request, gives its first line and its body, and answers it.
+async fn answer(stream: &mut TcpStream, answer: &str) -> String {
+    let mut request = String::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let length = stream.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "the request ended early: {request}");
+        request.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
+        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        if body.len() == announced.map_or(0, |length| length.parse().unwrap()) {
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return format!("{} {body}", head.lines().next().unwrap());
+        }
+    }
+}
+
+/// A function that adds two, on the Runtime API at this address.
+fn add_two(listener: &TcpListener) -> JoinHandle<Result<()>> {
+    let address = listener.local_addr().unwrap().to_string();
+    let host = Host::new(Environment::from_iter([("AWS_LAMBDA_RUNTIME_API", address)]));
+    let add = async |Payload(number): Payload<u8>, _: Context| Payload(number + 2);
+    tokio::spawn(omnifn::run_in(App::new().function("add", add), host))
+}
+
+#[tokio::test]
+async fn a_lost_connection_loses_neither_an_event_nor_an_answer() {
+    const NOTHING: &str = "";
+    const NO_EVENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+    const NO_ID: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n40";
+    const CUT_OFF: &str =
+        "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 0\r\ncontent-length: 9\r\n\r\n4";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let function = add_two(&listener);
+    let mut seen = Vec::new();
+    // Every connection is ended after one answer, without a word of it.
+    for text in [NOTHING, NO_EVENT, NO_ID, CUT_OFF, EVENT, NOTHING, ACCEPTED, EVENT, ACCEPTED] {
+        let connected = tokio::time::timeout(Duration::from_secs(10), listener.accept());
+        let (mut stream, _) = connected.await.expect("it asks again").unwrap();
+        seen.push(answer(&mut stream, text).await);
+    }
+    drop(listener);
+    let next = "GET /2018-06-01/runtime/invocation/next HTTP/1.1 ";
+    let answer = "POST /2018-06-01/runtime/invocation/7/response HTTP/1.1 42";
+    assert_eq!(seen, [next, next, next, next, next, answer, answer, next, answer]);
+    let error = function.await.unwrap().unwrap_err();
+    assert!(error.to_string().starts_with("no event from the Lambda Runtime API"), "{error}");
+}
+
+/// R8 of the peer's defects: it opens new connections as it goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_serves_all_invocations() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let function = add_two(&listener);
+    let (mut stream, _) = listener.accept().await.unwrap();
+    // From here on there is no other to be had.
+    drop(listener);
+    for _ in 0..200 {
+        answer(&mut stream, EVENT).await;
+        assert!(answer(&mut stream, ACCEPTED).await.ends_with(" 42"));
+    }
+    function.abort();
+}
+
+#[tokio::test]
+async fn a_managed_instance_handles_several_invocations_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let host = Host::new(Environment::from_iter([
+        ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "3"),
+    ]));
+    let all_here = Arc::new(tokio::sync::Barrier::new(3));
+    let handler = move |Payload(number): Payload<u8>, _: Context| {
+        let all_here = all_here.clone();
+        async move {
+            all_here.wait().await;
+            Payload(number + 2)
+        }
+    };
+    let function = tokio::spawn(omnifn::run_in(App::new().function("wait", handler), host));
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let connected = tokio::time::timeout(Duration::from_secs(10), listener.accept());
+        streams.push(connected.await.expect("each worker has a connection").unwrap().0);
+    }
+    for _ in 0..2 {
+        for stream in &mut streams {
+            answer(stream, EVENT).await;
+        }
+        for stream in &mut streams {
+            assert!(answer(stream, ACCEPTED).await.ends_with("/7/response HTTP/1.1 42"));
+        }
+    }
+    function.abort();
+}
+
+#[tokio::test]
+async fn a_snapshot_is_taken_before_the_first_event() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let host = Host::new(Environment::from_iter([
+        ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start"),
+    ]));
+    let app = App::new().init(async || Result::<u8>::Ok(2)).function(
+        "add",
+        async |Payload(number): Payload<u8>, context: Context| {
+            Result::<_>::Ok(Payload(number + context.state::<u8>()?))
+        },
+    );
+    let function = tokio::spawn(omnifn::run_in(app, host));
+    let (mut before, _) = listener.accept().await.unwrap();
+    let restored = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let asked = answer(&mut before, restored).await;
+    assert_eq!(asked, "GET /2018-06-01/runtime/restore/next HTTP/1.1 ");
+    // The copy has a connection of its own.
+    let (mut after, _) = listener.accept().await.unwrap();
+    answer(&mut after, EVENT).await;
+    assert!(answer(&mut after, ACCEPTED).await.ends_with(" 42"));
+    function.abort();
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 //! environment and panics without them, so that this test runs itself again as the function's process.
 
 use crate::lambda;
-use omnifn::{App, Context, Environment, Request};
-use omnifn_local::runtime_api::{Invocation, Reply};
+use omnifn::{App, Context, Environment, Request, Result};
+use omnifn_local::runtime_api::{Invocation, Phase, Reply};
 use serde_json::{Value, json};
 use std::process::Command;
 
@@ -53,4 +53,17 @@ async fn functions_run_on_lambda_runtime_too() {
     }
     process.kill().unwrap();
     process.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_failing_start_is_reported_there_too() {
+    let api = lambda::api().await;
+    let app =
+        App::new().function("hello", hello).init(async || Result::<u8>::Err("no database".into()));
+    let environment = lambda::environment(&api, &[]);
+    let error = omnifn_runtime_aws::lambda_runtime::layer(app, &environment).await.unwrap_err();
+    assert_eq!(error.to_string(), "no database");
+    let phase = api.phase().borrow().clone();
+    let Phase::InitFailed(reason) = phase else { panic!("{phase:?}") };
+    assert!(reason.contains("no database"), "{reason}");
 }

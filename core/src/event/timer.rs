@@ -3,6 +3,9 @@ use std::time::SystemTime;
 
 /// One firing of a timer.
 ///
+/// On AWS a schedule with a custom `Input` sends that and nothing else: a function for it takes a
+/// [`Payload`](crate::Payload).
+///
 /// ```
 /// use omnifn_core::{Context, TimerEvent};
 ///

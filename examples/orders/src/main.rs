@@ -43,7 +43,7 @@ impl Shop {
     }
 }
 
-/// `GET /orders` lists the orders, `POST /orders` takes one.
+/// `GET` lists the orders, `POST /orders` takes one.
 async fn create(request: Request, context: Context) -> Result<Response> {
     let shop = context.state::<Shop>()?;
     match (request.method(), request.uri().path()) {

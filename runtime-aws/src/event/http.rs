@@ -5,7 +5,7 @@
 //! One struct holds the fields of all envelopes, so that one pass over the event reads whichever it is; its
 //! request context tells which. Nothing here resolves dots or reorders a query.
 
-use super::{Origin, Text, wrong};
+use super::{Origin, Text, large, wrong};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{
@@ -91,25 +91,20 @@ struct Http<'a> {
 
 /// Reads an HTTP event. What is one but cannot be read keeps its envelope, so that the client gets a 400.
 pub(super) fn decode(bytes: &Bytes) -> Result<(Event, Origin), Refused<Origin>> {
-    let refuse = |error| Refused { error, origin: Origin::Plain };
-    let event: HttpEvent<'_> = json::from_slice(bytes).map_err(|error| {
-        refuse(wrong::event(
-            "http",
-            "an HTTP API, a function URL, a REST API or an ALB",
-            bytes,
-            &error,
-        ))
-    })?;
-    let Some(envelope) = envelope(&event) else {
-        let error = Error::malformed("it has no `requestContext` of such an event");
-        return Err(refuse(wrong::event(
-            "http",
-            "an HTTP API, a function URL, a REST API or an ALB",
-            bytes,
-            &error,
-        )));
+    let (bytes, body) = match large::split(bytes) {
+        Some(large::Split { head, body }) => (Bytes::from(head), Some(body)),
+        None => (bytes.clone(), None),
     };
-    match request(event, envelope, bytes) {
+    let refuse = |error| {
+        let sources = "an HTTP API, a function URL, a REST API or an ALB";
+        Refused { error: wrong::event("http", sources, &bytes, &error), origin: Origin::Plain }
+    };
+    let mut event: HttpEvent<'_> = json::from_slice(&bytes).map_err(refuse)?;
+    let Some(envelope) = envelope(&event) else {
+        return Err(refuse(Error::malformed("it has no `requestContext` of such an event")));
+    };
+    let body = body.or_else(|| Some(event.body.take()?.into_bytes(&bytes)));
+    match request(&event, envelope, body) {
         Ok(request) => Ok((Event::Http(request), Origin::Http(envelope))),
         Err(error) => Err(Refused { error, origin: Origin::Http(envelope) }),
     }
@@ -128,7 +123,7 @@ fn envelope(event: &HttpEvent<'_>) -> Option<Envelope> {
     }
 }
 
-fn request(event: HttpEvent<'_>, envelope: Envelope, bytes: &Bytes) -> Result<Request> {
+fn request(event: &HttpEvent<'_>, envelope: Envelope, text: Option<Bytes>) -> Result<Request> {
     let context = event.request_context.as_ref();
     let (method, place) = match context.and_then(|context| context.http.as_ref()) {
         Some(http) => (Some(&http.method), "requestContext.http.method"),
@@ -138,10 +133,9 @@ fn request(event: HttpEvent<'_>, envelope: Envelope, bytes: &Bytes) -> Result<Re
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
         Error::malformed(format!("`{place}` is `{method}`, which is not an HTTP method"))
     })?;
-    let headers = headers(&event)?;
-    let uri = uri(&event, envelope, &headers)?;
-    let mut request =
-        Request::new(body(event.body, event.is_base64_encoded.unwrap_or_default(), bytes)?);
+    let headers = headers(event)?;
+    let uri = uri(event, envelope, &headers)?;
+    let mut request = Request::new(body(text, event.is_base64_encoded.unwrap_or_default())?);
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
@@ -189,7 +183,8 @@ fn uri(event: &HttpEvent<'_>, envelope: Envelope, headers: &HeaderMap) -> Result
     let mut target = String::with_capacity(128);
     let context = event.request_context.as_ref();
     let text = |value: &'_ Option<Text<'_>>| value.as_ref().map_or("", |text| &*text.0).to_owned();
-    let host = match headers.get(HOST) {
+    // A client that has no authority sends an empty one (RFC 9110 7.2).
+    let host = match headers.get(HOST).filter(|host| !host.is_empty()) {
         Some(host) => Some(std::str::from_utf8(host.as_bytes()).unwrap_or("\u{fffd}").to_owned()),
         None => context.map(|context| text(&context.domain_name)).filter(|name| !name.is_empty()),
     };
@@ -319,16 +314,16 @@ fn encode_into(target: &mut String, text: &str, part: Part) {
     }
 }
 
-fn body(text: Option<Text<'_>>, is_base64: bool, event: &Bytes) -> Result<Body> {
+fn body(text: Option<Bytes>, is_base64: bool) -> Result<Body> {
     match text {
         None => Ok(Body::empty()),
-        Some(text) if is_base64 => match BASE64_STANDARD.decode(text.0.as_bytes()) {
+        Some(text) if is_base64 => match BASE64_STANDARD.decode(&text) {
             Ok(bytes) => Ok(bytes.into()),
             Err(error) => {
                 Err(Error::malformed(format!("`body` is said to be base64, but is not: {error}")))
             }
         },
-        Some(text) => Ok(text.into_bytes(event).into()),
+        Some(text) => Ok(text.into()),
     }
 }
 

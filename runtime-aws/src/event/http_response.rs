@@ -1,6 +1,6 @@
 //! The answer to an HTTP event, written straight into the document that is sent.
 
-use super::http::Envelope;
+use super::{http::Envelope, text};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
@@ -34,7 +34,8 @@ fn failure(error: &Error) -> Response {
 fn write(envelope: Envelope, response: Response) -> Vec<u8> {
     let (parts, body) = response.into_parts();
     let body = body.into_whole().unwrap_or_default();
-    let mut out = Vec::with_capacity(256 + body.len() + body.len() / 8);
+    // A third more: what base64 takes, and more than most text needs for its escapes.
+    let mut out = Vec::with_capacity(512 + body.len() + body.len() / 3);
     out.extend_from_slice(br#"{"statusCode":"#);
     out.extend_from_slice(parts.status.as_str().as_bytes());
     match envelope {
@@ -51,7 +52,7 @@ fn write(envelope: Envelope, response: Response) -> Vec<u8> {
         Envelope::Alb { is_multi_value } => {
             out.extend_from_slice(br#","statusDescription":"#);
             let reason = parts.status.canonical_reason().unwrap_or("Unknown");
-            write_text(&mut out, &format!("{} {reason}", parts.status.as_str()));
+            text::write(&mut out, &format!("{} {reason}", parts.status.as_str()));
             if is_multi_value {
                 write_lists(&mut out, &parts.headers);
             } else {
@@ -59,9 +60,9 @@ fn write(envelope: Envelope, response: Response) -> Vec<u8> {
                 let mut first = write_joined(&mut out, &parts.headers);
                 for (index, value) in parts.headers.get_all(SET_COOKIE).iter().enumerate() {
                     separate(&mut out, &mut first);
-                    write_text(&mut out, &spelling(SET_COOKIE.as_str(), index));
+                    text::write(&mut out, &spelling(SET_COOKIE.as_str(), index));
                     out.push(b':');
-                    write_text(&mut out, &text(value));
+                    text::write(&mut out, &value_text(value));
                 }
                 out.push(b'}');
             }
@@ -77,15 +78,15 @@ fn write_joined(out: &mut Vec<u8>, headers: &HeaderMap) -> bool {
     let mut first = true;
     for name in headers.keys().filter(|name| *name != SET_COOKIE) {
         separate(out, &mut first);
-        write_text(out, name.as_str());
+        text::write(out, name.as_str());
         out.push(b':');
         let mut values = headers.get_all(name).iter();
-        let (only, more) = (values.next().map(text), values.next());
+        let (only, more) = (values.next().map(value_text), values.next());
         if more.is_some() {
-            let all: Vec<_> = headers.get_all(name).iter().map(text).collect();
-            write_text(out, &all.join(","));
+            let all: Vec<_> = headers.get_all(name).iter().map(value_text).collect();
+            text::write(out, &all.join(","));
         } else {
-            write_text(out, &only.unwrap_or_default());
+            text::write(out, &only.unwrap_or_default());
         }
     }
     first
@@ -96,7 +97,7 @@ fn write_lists(out: &mut Vec<u8>, headers: &HeaderMap) {
     let mut first = true;
     for name in headers.keys() {
         separate(out, &mut first);
-        write_text(out, name.as_str());
+        text::write(out, name.as_str());
         out.push(b':');
         write_list(out, headers, name);
     }
@@ -108,7 +109,7 @@ fn write_list(out: &mut Vec<u8>, headers: &HeaderMap, name: &HeaderName) {
     let mut first = true;
     for value in headers.get_all(name) {
         separate(out, &mut first);
-        write_text(out, &text(value));
+        text::write(out, &value_text(value));
     }
     out.push(b']');
 }
@@ -118,7 +119,7 @@ fn write_list(out: &mut Vec<u8>, headers: &HeaderMap, name: &HeaderName) {
 fn write_body(out: &mut Vec<u8>, body: &Bytes) {
     out.extend_from_slice(br#","body":"#);
     if let Ok(text) = std::str::from_utf8(body) {
-        write_text(out, text);
+        text::write(out, text);
         out.extend_from_slice(br#","isBase64Encoded":false}"#);
         return;
     }
@@ -137,12 +138,8 @@ fn separate(out: &mut Vec<u8>, first: &mut bool) {
     }
 }
 
-fn write_text(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("writing text to memory cannot fail");
-}
-
 /// A header's value may hold any byte but controls; what is not UTF-8 is Latin-1, as HTTP once had it.
-fn text(value: &HeaderValue) -> Cow<'_, str> {
+fn value_text(value: &HeaderValue) -> Cow<'_, str> {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(value.as_bytes().iter().map(|byte| char::from(*byte)).collect()),

@@ -4,8 +4,11 @@ mod cloud;
 mod direct;
 mod http;
 mod http_response;
+mod large;
 mod queue;
+mod text;
 mod timer;
+mod word;
 mod wrong;
 
 use crate::api;
@@ -61,7 +64,9 @@ pub enum Origin {
         /// How many messages there were.
         messages: usize,
     },
-    /// Anything else: the answer is the document itself.
+    /// A call whose caller waits: the answer is the document itself.
+    Direct,
+    /// Anything else: the answer is the document itself, if anyone reads it.
     Plain,
 }
 
@@ -122,7 +127,7 @@ impl Codec for AwsCodec {
             Trigger::Timer => (Event::Timer(timer::decode(&event).map_err(refuse)?), Origin::Plain),
             Trigger::Event => (Event::Cloud(cloud::decode(&event).map_err(refuse)?), Origin::Plain),
             Trigger::Direct => {
-                (Event::Direct(direct::decode(&event).map_err(refuse)?), Origin::Plain)
+                (Event::Direct(direct::decode(&event).map_err(refuse)?), Origin::Direct)
             }
             other => {
                 return Err(refuse(Error::malformed(format!(
@@ -136,6 +141,7 @@ impl Codec for AwsCodec {
 
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
         let document = match (origin, outcome) {
+            (_, Err(error)) if error.kind() == ErrorKind::TooLarge => return error_reply(&error),
             (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
             (Origin::Queue { is_partial, messages }, Ok(Outcome::Batch(outcome))) => {
                 match queue::encode(&outcome, is_partial, messages) {
@@ -147,7 +153,7 @@ impl Codec for AwsCodec {
             (_, Ok(Outcome::Event(event))) => event.to_structured().into(),
             (_, Ok(Outcome::Done | Outcome::Batch(_))) => Bytes::from_static(b"null"),
             (Origin::Queue { .. }, Err(error)) if error.is_discard() => queue::ACKNOWLEDGED,
-            (_, Err(error)) if error.is_discard() => Bytes::from_static(b"null"),
+            (Origin::Plain, Err(error)) if error.is_discard() => Bytes::from_static(b"null"),
             (_, Err(error)) => return error_reply(&error),
             (_, Ok(other)) => {
                 let message = format!("this event cannot be answered by {other:?}");
@@ -155,18 +161,22 @@ impl Codec for AwsCodec {
             }
         };
         if document.len() > MAX_RESPONSE_BYTES {
-            return error_reply(&Error::new(
-                ErrorKind::TooLarge,
-                "ResponseTooLarge",
-                format!(
-                    "the answer is {} bytes of JSON, but Lambda takes {MAX_RESPONSE_BYTES} at most (6 MB): answer \
-                     with less, or with a link to where the rest is stored",
-                    document.len()
-                ),
-            ));
+            return error_reply(&too_large(&format!("{} bytes of JSON", document.len())));
         }
         Reply::Response(document)
     }
+}
+
+/// An answer that is larger than Lambda takes.
+pub(crate) fn too_large(size: &str) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        "ResponseTooLarge",
+        format!(
+            "the answer is {size}, but Lambda takes {MAX_RESPONSE_BYTES} at most (6 MB): answer with less, or with a \
+             link to where the rest is stored"
+        ),
+    )
 }
 
 pub(crate) fn error_reply(error: &Error) -> Reply {

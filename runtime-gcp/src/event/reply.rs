@@ -72,7 +72,7 @@ fn failed(origin: Origin, error: &Error) -> Response {
             Some(delay) => {
                 let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, Status::Error);
                 // In whole seconds, and never sooner than asked for.
-                let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+                let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
                 response.headers_mut().insert(RETRY_AFTER, seconds.into());
                 response
             }
