@@ -20,7 +20,7 @@ use std::{
 pub struct Context {
     /// The platform's identifier of this invocation: Lambda's request id, a CloudEvent's id, Google's
     /// execution id.
-    pub invocation_id: String,
+    pub invocation_id: Arc<str>,
     /// The function's name, as its [`App`](crate::App) knows it.
     pub function: Arc<str>,
     /// The deployed version: `$LATEST` or a number on Lambda, the revision on Cloud Run. Empty if unknown.
@@ -38,14 +38,14 @@ pub struct Context {
     pub cold_start: bool,
     /// Which delivery of its event this is, counted from one, where the platform tells it.
     pub attempt: Option<u32>,
-    extensions: http::Extensions,
+    extensions: Arc<http::Extensions>,
     invocation: Invocation,
     state: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Context {
     /// A context with nothing but its id; what a runtime completes and a test starts from.
-    pub fn new(invocation_id: impl Into<String>) -> Self {
+    pub fn new(invocation_id: impl Into<Arc<str>>) -> Self {
         Self {
             invocation_id: invocation_id.into(),
             function: Arc::default(),
@@ -56,7 +56,7 @@ impl Context {
             trace: TraceContext::default(),
             cold_start: false,
             attempt: None,
-            extensions: http::Extensions::new(),
+            extensions: Arc::default(),
             invocation: Invocation::default(),
             state: None,
         }
@@ -124,7 +124,8 @@ impl Context {
 
     /// The provider's own detail, to add to it.
     pub fn extensions_mut(&mut self) -> &mut http::Extensions {
-        &mut self.extensions
+        // Shared among the clones that `each` makes for messages, and copied only by who changes it.
+        Arc::make_mut(&mut self.extensions)
     }
 
     /// The runtime's hold on this invocation.

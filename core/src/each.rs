@@ -2,11 +2,12 @@ use crate::{
     Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, Handler, IntoOutput, Message, Result,
 };
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     fmt,
     future::poll_fn,
     pin::Pin,
     task::Poll,
+    time::Duration,
 };
 
 /// Handles a batch one message at a time.
@@ -79,12 +80,13 @@ where
         };
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_>> = Vec::new();
-        let mut done = HashSet::new();
+        let mut done = vec![false; ids.len()];
+        let mut last_pass = context.remaining();
         let mut cancelled = std::pin::pin!(context.cancelled());
         loop {
             while running.len() < self.concurrency {
                 let Some(mut lane) = waiting.pop_front() else { break };
-                let Some((index, message)) = lane.pop_front() else { continue };
+                let Some((index, message)) = lane.pop() else { continue };
                 running.push(Running { index, work: CatchUnwind::new(start(message)), lane });
             }
             if running.is_empty() {
@@ -102,11 +104,17 @@ where
                 Poll::Pending
             });
             let Some((at, result)) = finished.await else {
-                let left = ids.len() - done.len();
+                let left = done.iter().filter(|is_done| !**is_done).count();
                 tracing::warn!(left, "the deadline is near: messages left for the next delivery");
                 break;
             };
-            pass().await;
+            // Handlers that never wait would keep the deadline's timer from being asked.
+            let remaining = context.remaining();
+            if last_pass.zip(remaining).is_none_or(|(last, now)| last.saturating_sub(now) >= SLICE)
+            {
+                pass().await;
+                last_pass = remaining;
+            }
             let Running { index, lane, .. } = running.swap_remove(at);
             match result {
                 Ok(()) => {}
@@ -114,20 +122,23 @@ where
                     tracing::warn!(message_id = ids[index], ?error, "message discarded");
                 }
                 Err(error) => {
-                    let held_back = lane.len();
+                    let held_back = lane.rest.len() + usize::from(lane.next.is_some());
                     tracing::error!(message_id = ids[index], held_back, ?error, "message failed");
                     continue;
                 }
             }
-            done.insert(index);
+            done[index] = true;
             waiting.push_front(lane);
         }
-        let failed = ids.into_iter().enumerate().filter(|(index, _)| !done.contains(index));
-        BatchOutcome { failed: failed.map(|(_, id)| id).collect() }
+        let failed = ids.into_iter().zip(done).filter(|(_, is_done)| !is_done);
+        BatchOutcome { failed: failed.map(|(id, _)| id).collect() }
     }
 }
 
-/// Gives way once, or handlers that never wait would keep the deadline's timer from being asked.
+/// How long handlers may run before others get their turn.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// Gives way once.
 async fn pass() {
     let mut has_passed = false;
     poll_fn(|cx| {
@@ -140,8 +151,19 @@ async fn pass() {
     .await;
 }
 
-/// Messages that must follow one another, each with its place in the batch.
-type Lane = VecDeque<(usize, Message)>;
+/// Messages that must follow one another, each with its place in the batch. Most are alone.
+struct Lane {
+    next: Option<(usize, Message)>,
+    rest: VecDeque<(usize, Message)>,
+}
+
+impl Lane {
+    fn pop(&mut self) -> Option<(usize, Message)> {
+        let next = self.next.take()?;
+        self.next = self.rest.pop_front();
+        Some(next)
+    }
+}
 
 struct Running<'a> {
     index: usize,
@@ -150,17 +172,17 @@ struct Running<'a> {
 }
 
 fn lanes(messages: Vec<Message>) -> VecDeque<Lane> {
-    let mut lanes: VecDeque<Lane> = VecDeque::new();
+    let mut lanes: VecDeque<Lane> = VecDeque::with_capacity(messages.len());
     let mut lane_of: HashMap<String, usize> = HashMap::new();
     for (index, message) in messages.into_iter().enumerate() {
         let lane = match &message.order_key {
             Some(key) => *lane_of.entry(key.clone()).or_insert(lanes.len()),
             None => lanes.len(),
         };
-        if lane == lanes.len() {
-            lanes.push_back(Lane::new());
+        match lanes.get_mut(lane) {
+            Some(lane) => lane.rest.push_back((index, message)),
+            None => lanes.push_back(Lane { next: Some((index, message)), rest: VecDeque::new() }),
         }
-        lanes[lane].push_back((index, message));
     }
     lanes
 }

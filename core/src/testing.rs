@@ -230,9 +230,9 @@ fn describe_message(message: &Message) -> Value {
 
 fn describe_context(context: &Context) -> Map<String, Value> {
     let mut described = Map::new();
-    described.insert("invocation_id".into(), context.invocation_id.as_str().into());
+    described.insert("invocation_id".into(), (*context.invocation_id).into());
     described.insert("attempt".into(), json!(context.attempt));
-    described.insert("traceparent".into(), json!(context.trace.traceparent));
+    described.insert("traceparent".into(), json!(context.trace.traceparent.as_deref()));
     described.insert("deadline".into(), json!(context.deadline.map(rfc3339::format)));
     described
 }

@@ -1,4 +1,5 @@
 use http::{HeaderMap, HeaderValue};
+use std::sync::Arc;
 
 /// The distributed trace an invocation belongs to, in W3C form, whichever header the cloud sent.
 ///
@@ -17,9 +18,9 @@ use http::{HeaderMap, HeaderValue};
 #[non_exhaustive]
 pub struct TraceContext {
     /// `00-<trace id: 32 hex digits>-<parent span id: 16 hex digits>-<flags: 2 hex digits>`.
-    pub traceparent: Option<String>,
+    pub traceparent: Option<Arc<str>>,
     /// Vendors' additions, as they came.
-    pub tracestate: Option<String>,
+    pub tracestate: Option<Arc<str>>,
 }
 
 impl TraceContext {
@@ -29,8 +30,8 @@ impl TraceContext {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(traceparent) = text("traceparent").filter(|value| is_traceparent(value)) {
             return Self {
-                traceparent: Some(traceparent.to_owned()),
-                tracestate: text("tracestate").map(ToOwned::to_owned),
+                traceparent: Some(traceparent.into()),
+                tracestate: text("tracestate").map(Into::into),
             };
         }
         match (text("x-cloud-trace-context"), text("x-amzn-trace-id")) {
@@ -52,7 +53,7 @@ impl TraceContext {
             let sampled = u8::from(field("Sampled") == Some("1"));
             valid.then(|| format!("00-{epoch}{unique}-{parent}-{sampled:02}").to_ascii_lowercase())
         })();
-        Self { traceparent, tracestate: None }
+        Self { traceparent: traceparent.map(Into::into), tracestate: None }
     }
 
     /// Reads Google's form: `<32 hex>/<span id in decimal>;o=1`.
@@ -65,7 +66,7 @@ impl TraceContext {
             is_hex(trace, 32)
                 .then(|| format!("00-{}-{span:016x}-{sampled:02}", trace.to_ascii_lowercase()))
         })();
-        Self { traceparent, tracestate: None }
+        Self { traceparent: traceparent.map(Into::into), tracestate: None }
     }
 
     /// Adds the W3C headers to an outgoing call, so that it shows up in the same trace.

@@ -188,16 +188,16 @@ impl Runner {
         let is_logged = outcome.is_err();
         match &outcome {
             Err(error) if error.is_discard() && !is_waited_for => {
-                tracing::warn!(id, ?error, "event discarded");
+                tracing::warn!(id = &*id, ?error, "event discarded");
             }
-            Err(error) => tracing::error!(id, ?error, "invocation failed"),
+            Err(error) => tracing::error!(id = &*id, ?error, "invocation failed"),
             Ok(_) => {}
         }
         let reply = self.codec.encode(origin, outcome);
         if let (Reply::Error { body, .. }, false) = (&reply, is_logged) {
             // An answer that is too large, a batch that fails as a whole: what calls the function seldom shows why.
             let reason = String::from_utf8_lossy(body);
-            tracing::error!(id, %reason, "the answer could not be given");
+            tracing::error!(id = &*id, %reason, "the answer could not be given");
         }
         (reply, Some(tail))
     }

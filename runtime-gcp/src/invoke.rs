@@ -248,7 +248,7 @@ impl Call {
         let instance = &self.instance;
         let count = instance.invocations.fetch_add(1, Ordering::Relaxed);
         if context.invocation_id.is_empty() {
-            context.invocation_id = instance.execution_id(count);
+            context.invocation_id = instance.execution_id(count).into();
         }
         context.function = self.name.clone();
         context.version = instance.version.clone();

@@ -24,7 +24,9 @@ fn router() -> Router {
         .route("/echo", post(|body: axum::body::Bytes| async move { body }))
         .route(
             "/id",
-            get(|Extension(context): Extension<Context>| async move { context.invocation_id }),
+            get(|Extension(context): Extension<Context>| async move {
+                context.invocation_id.to_string()
+            }),
         )
         .layer(middleware::map_response(|mut response: axum::response::Response| async move {
             response.headers_mut().insert("x-layer", "1".parse().unwrap());
