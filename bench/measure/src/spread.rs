@@ -1,7 +1,8 @@
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Where repeated figures lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Spread {
     /// How many there were.
     pub runs: usize,
@@ -36,13 +37,25 @@ impl Spread {
         })
     }
 
+    /// With three decimals.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        for figure in [
+            &mut self.min,
+            &mut self.p10,
+            &mut self.median,
+            &mut self.p90,
+            &mut self.p99,
+            &mut self.max,
+        ] {
+            *figure = (*figure * 1000.0).round() / 1000.0;
+        }
+        self
+    }
+
     /// As an object, three decimals each.
     pub fn to_json(self) -> Value {
-        let round = |figure: f64| (figure * 1000.0).round() / 1000.0;
-        json!({
-            "runs": self.runs, "min": round(self.min), "p10": round(self.p10), "median": round(self.median),
-            "p90": round(self.p90), "p99": round(self.p99), "max": round(self.max),
-        })
+        json!(self.rounded())
     }
 }
 

@@ -1,12 +1,13 @@
-//! Generated events: the shapes that API Gateway and a load balancer send, with a body of any size.
+//! Generated events: the shapes that API Gateway and a load balancer send, with a body of any size, and batches of SQS.
 
 use serde_json::{Value, json};
 
-use crate::options::{BodyKind, Kind};
+use crate::options::{BodyKind, Kind, Options};
 
 const HOST: &str = "abcdefghij.execute-api.us-east-1.amazonaws.com";
 
-pub(crate) fn generate(kind: Kind, body_bytes: usize, body_kind: BodyKind) -> Vec<u8> {
+pub(crate) fn generate(options: &Options) -> Vec<u8> {
+    let Options { body_bytes, body_kind, .. } = *options;
     let (content_type, body) = match body_kind {
         BodyKind::Text => ("text/plain; charset=utf-8", text(body_bytes)),
         BodyKind::Base64 => ("application/octet-stream", base64(&binary(body_bytes))),
@@ -19,7 +20,7 @@ pub(crate) fn generate(kind: Kind, body_bytes: usize, body_kind: BodyKind) -> Ve
         "user-agent": "curl/8.5.0", "x-amzn-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
         "x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https"
     });
-    let event = match kind {
+    let event = match options.generate {
         Kind::ApigwV2 => json!({
             "version": "2.0", "routeKey": "POST /items/{id}", "rawPath": "/items/42",
             "rawQueryString": "a=1&b=two&b=three", "cookies": ["session=abc", "theme=dark"],
@@ -56,8 +57,25 @@ pub(crate) fn generate(kind: Kind, body_bytes: usize, body_kind: BodyKind) -> Ve
             "httpMethod": "POST", "path": "/items/42", "queryStringParameters": {"a": "1", "b": "three"},
             "headers": headers, "body": body, "isBase64Encoded": is_base64
         }),
+        Kind::Sqs => json!({ "Records": (0..options.messages).map(message).collect::<Vec<_>>() }),
     };
     event.to_string().into_bytes()
+}
+
+/// A message whose body is a small JSON document, as SQS has it in a batch.
+fn message(number: usize) -> Value {
+    json!({
+        "messageId": format!("059f36b4-87a3-44ab-83d2-{number:012x}"),
+        "receiptHandle": format!("AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a{number:x}").repeat(3),
+        "body": format!(r#"{{"id":{number},"item":"book","quantity":2}}"#),
+        "attributes": {
+            "ApproximateReceiveCount": "1", "SentTimestamp": "1773342238000",
+            "SenderId": "AIDAIENQZJOLO23YVJ4VO", "ApproximateFirstReceiveTimestamp": "1773342238005"
+        },
+        "messageAttributes": {}, "md5OfBody": "098f6bcd4621d373cade4e832627b4f6",
+        "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders",
+        "awsRegion": "us-east-1"
+    })
 }
 
 fn as_lists(headers: &Value) -> Value {

@@ -13,6 +13,7 @@ mod server;
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -23,6 +24,11 @@ use serde_json::{Value, json};
 use crate::options::Options;
 use crate::server::{Server, State};
 
+/// After it is ready a function is left alone for so long before its memory is read.
+const IDLE: Duration = Duration::from_millis(20);
+/// Under callgrind everything is slow, its end too.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     if let Some(cpu) = options.pin {
@@ -32,7 +38,7 @@ fn main() -> Result<ExitCode> {
         Some(file) => {
             fs::read(file).with_context(|| format!("--event: {} cannot be read", file.display()))?
         }
-        None => event::generate(options.generate, options.body_bytes, options.body_kind),
+        None => event::generate(&options),
     };
     let (start, started) = measure_starts(&options, &event)?;
     let (steady, done) = measure_invocations(&options, event)?;
@@ -42,7 +48,7 @@ fn main() -> Result<ExitCode> {
 
 /// From exec to the first GET .../next, repeated; the function is ended right after.
 fn measure_starts(options: &Options, event: &[u8]) -> Result<(Value, bool)> {
-    let (mut milliseconds, mut cpu, mut memory) = (vec![], vec![], vec![]);
+    let (mut milliseconds, mut cpu, mut peak, mut idle) = (vec![], vec![], vec![], vec![]);
     for _ in 0..options.starts {
         let server = Arc::new(Server::new(options, event.to_vec(), 0, 0));
         let port = server.clone().start()?;
@@ -52,7 +58,9 @@ fn measure_starts(options: &Options, event: &[u8]) -> Result<(Value, bool)> {
         if let Some(at) = server.wait_until(started + options.timeout(), |state| state.first_next) {
             milliseconds.push(at.duration_since(started).as_secs_f64() * 1e3);
             cpu.extend(process.cpu_time().map(|time| time.as_secs_f64() * 1e3));
-            memory.extend(process.status("VmHWM").map(|kib| kib as f64));
+            sleep(IDLE);
+            peak.extend(process.status("VmHWM").map(|kib| kib as f64));
+            idle.extend(process.status("VmRSS").map(|kib| kib as f64));
         }
         drop(process);
         server.stop();
@@ -60,7 +68,8 @@ fn measure_starts(options: &Options, event: &[u8]) -> Result<(Value, bool)> {
     let complete = milliseconds.len() == options.starts;
     let spread = |figures| Spread::of(figures).map(Spread::to_json);
     let result = json!({
-        "exec_to_next_ms": spread(milliseconds), "cpu_ms": spread(cpu), "rss_at_next_kib": spread(memory)
+        "exec_to_next_ms": spread(milliseconds), "cpu_ms": spread(cpu),
+        "rss_at_next_kib": spread(peak), "rss_idle_kib": spread(idle)
     });
     Ok((result, complete))
 }
@@ -74,8 +83,11 @@ fn measure_invocations(options: &Options, event: Vec<u8>) -> Result<(Value, bool
     let server = Arc::new(Server::new(options, event, options.invocations, options.warmup));
     let port = server.clone().start()?;
     let deadline = Instant::now() + options.timeout();
-    let process =
-        Process::start(&mut function(options, port)).context("the function cannot be started")?;
+    let mut command = function(options, port);
+    if let Some(counts) = &options.callgrind {
+        command = measure::under_callgrind(&command, counts);
+    }
+    let process = Process::start(&mut command).context("the function cannot be started")?;
     server.watch(process);
     let mut exited = None;
     while exited.is_none() && Instant::now() < deadline {
@@ -87,8 +99,8 @@ fn measure_invocations(options: &Options, event: Vec<u8>) -> Result<(Value, bool
     }
     let status = |name| server.function().as_ref().and_then(|process| process.status(name));
     let (threads, rss) = (status("Threads"), status("VmHWM"));
-    std::thread::sleep(Duration::from_millis(5)); // let the last reply reach the function
-    drop(server.function().take());
+    sleep(Duration::from_millis(5)); // let the last reply reach the function
+    end(options, server.function().take())?;
     server.stop();
 
     let mut state = server.state();
@@ -103,13 +115,26 @@ fn measure_invocations(options: &Options, event: Vec<u8>) -> Result<(Value, bool
         "cpu_us_per_invocation": cpu_us_per_invocation(&state),
         "latency_us": Spread::of(latencies).map(Spread::to_json),
         "invocations_per_s": invocations_per_s(&state),
-        "connections": state.connections, "threads": threads, "rss_peak_kib": rss,
+        "connections": state.connections,
+        "connections_per_1000": state.connections_at_1000,
+        "threads": threads, "rss_peak_kib": rss,
         "mean_response_bytes": state.response_bytes / state.completed.max(1),
         "streaming_responses": state.streaming_responses,
         "error_posts": state.error_posts, "init_errors": state.init_errors,
         "expect_misses": state.expect_misses, "exited_early": exited,
     });
     Ok((result, ok))
+}
+
+/// Killed unless it must write its counts.
+fn end(options: &Options, function: Option<Process>) -> Result<()> {
+    if let (Some(counts), Some(mut function)) = (&options.callgrind, function) {
+        if !function.end(PATIENCE) {
+            anyhow::bail!("the function did not end on SIGTERM");
+        }
+        measure::Counts::read(counts).context("valgrind has written no counts")?;
+    }
+    Ok(())
 }
 
 fn cpu_us_per_invocation(state: &State) -> Option<f64> {

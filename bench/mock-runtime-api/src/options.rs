@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 
 /// Serves the Lambda Runtime API to one function and measures it.
 #[derive(Debug, Parser)]
+#[command(args_override_self = true)]
 pub(crate) struct Options {
     /// The event to deliver, rather than a generated one.
     #[arg(long, value_name = "FILE")]
@@ -18,6 +19,9 @@ pub(crate) struct Options {
     /// The size of the body inside a generated event.
     #[arg(long, default_value_t = 1024)]
     pub(crate) body_bytes: usize,
+    /// How many messages a generated batch has.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) messages: usize,
     /// What the body inside a generated event is.
     #[arg(long, value_enum, default_value = "json")]
     pub(crate) body_kind: BodyKind,
@@ -45,6 +49,9 @@ pub(crate) struct Options {
     /// Where to write the last POST: method, path, headers, body, trailers.
     #[arg(long, value_name = "FILE")]
     pub(crate) dump_response: Option<PathBuf>,
+    /// Runs the function under valgrind's callgrind, ends it by SIGTERM and has its counts written there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) callgrind: Option<PathBuf>,
     /// Pins this server and the function to one CPU.
     #[arg(long, value_name = "CPU")]
     pub(crate) pin: Option<usize>,
@@ -65,6 +72,8 @@ pub(crate) enum Kind {
     ApigwV1,
     /// A load balancer.
     Alb,
+    /// A batch of small messages of a queue.
+    Sqs,
 }
 
 /// What a generated event carries.

@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) streaming_responses: u64,
     pub(crate) response_bytes: u64,
     pub(crate) connections: u64,
+    /// How many there had been when the 1,001st event was asked for.
+    pub(crate) connections_at_1000: Option<u64>,
     pub(crate) start: Option<Mark>,
     pub(crate) end: Option<Mark>,
     pub(crate) last_post: Option<String>,
@@ -165,6 +167,9 @@ impl Server {
         if state.first_next.is_none() {
             state.first_next = Some(now);
             self.changed.notify_all();
+        }
+        if ticket == 1000 {
+            state.connections_at_1000 = Some(state.connections);
         }
         if ticket == self.warmup {
             state.start = Some(self.mark(Instant::now()));

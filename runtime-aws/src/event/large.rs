@@ -25,7 +25,8 @@ pub(super) fn split(event: &Bytes) -> Option<Split> {
         return None;
     }
     let start = find_body(event)?;
-    let first = find(event, start, is_special)?;
+    let first =
+        find(event, start, is_special, |byte| byte >= 0x20 && byte != b'"' && byte != b'\\')?;
     let (body, end) = if event[first] == b'"' {
         (event.slice(start..first), first)
     } else {
@@ -77,7 +78,7 @@ fn skip_blanks(event: &[u8], mut at: usize) -> usize {
 /// The place of the closing quote.
 fn end_of_text(event: &[u8], mut at: usize) -> Option<usize> {
     loop {
-        at = find(event, at, is_quote_or_escape)?;
+        at = find(event, at, is_quote_or_escape, |byte| byte != b'"' && byte != b'\\')?;
         if event[at] == b'"' {
             return Some(at);
         }

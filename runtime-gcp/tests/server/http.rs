@@ -186,7 +186,7 @@ async fn what(_: Request, context: Context) -> String {
         context.version,
         context.cold_start,
         context.trace.traceparent,
-        context.invocation_id.to_string()
+        context.invocation_id
     )
 }
 
