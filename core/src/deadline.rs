@@ -24,7 +24,7 @@ where
     let Some(remaining) = context.remaining else {
         return work.await;
     };
-    let margin = (remaining / 10).clamp(Duration::from_millis(50), Duration::from_secs(1));
+    let margin = Deadline::margin(remaining);
     if let Some(result) = until(work.as_mut(), sleep(remaining.saturating_sub(margin))).await {
         return result;
     }
@@ -44,6 +44,13 @@ where
 pub struct Deadline {
     remaining: Option<Duration>,
     invocation: Invocation,
+}
+
+impl Deadline {
+    /// How long before the deadline work is cancelled that has this long; it is dropped when half of that is used up.
+    pub fn margin(remaining: Duration) -> Duration {
+        (remaining / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))
+    }
 }
 
 impl From<&Context> for Deadline {

@@ -1,4 +1,7 @@
-use crate::advice::{Advice, Advised, Mark};
+use crate::{
+    Trigger,
+    advice::{Advice, Advised, Mark},
+};
 use std::{error::Error as StdError, fmt, time::Duration};
 
 /// Any error, boxed.
@@ -78,10 +81,12 @@ impl Error {
     }
 
     /// The error as a handler's: the event did reach it. What it could not read may be another's, such as the
-    /// answer of a database, and is no business of the event's sender. A request's body that is too large shows
-    /// only when it is read, and stays the sender's fault.
-    pub(crate) fn of_handler(mut self) -> Self {
-        if self.is_refusal() && self.0.kind != ErrorKind::TooLarge {
+    /// answer of a database, and is no business of the event's sender. Nor may an event be refused that was decoded:
+    /// Eventarc Advanced takes that as final (cloud.google.com/eventarc/advanced/docs/retry-events). Only the body of
+    /// a request, whose size shows when it is read, stays the sender's fault.
+    pub(crate) fn of_handler(mut self, trigger: Trigger) -> Self {
+        let is_waited_for = matches!(trigger, Trigger::Http | Trigger::Direct);
+        if self.is_refusal() && !(is_waited_for && self.0.kind == ErrorKind::TooLarge) {
             self.0.kind = ErrorKind::Failed;
         }
         self

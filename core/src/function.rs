@@ -39,7 +39,7 @@ impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
         Box::pin(async move {
             let event = E::from_event(event)?;
             let answer = self.0.call(event, context).await.into_output();
-            let answer = answer.map_err(Error::of_handler)?;
+            let answer = answer.map_err(|error: Error| error.of_handler(E::TRIGGER))?;
             Ok(E::into_outcome(answer))
         })
     }

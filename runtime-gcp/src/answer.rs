@@ -5,7 +5,7 @@ use crate::{connection::Exchange, gauge::Permit, invoke::Instance};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
-use omnifn_core::{Body, BoxError, BoxFuture, Invocation, Response};
+use omnifn_core::{Body, BoxError, BoxFuture, Deadline, Invocation, Response};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -234,8 +234,7 @@ struct Clock {
 impl Clock {
     fn new(tail: &Tail) -> Self {
         let left = left_until(tail.deadline);
-        // The margins of `within_deadline`.
-        let margin = (left / 10).clamp(Duration::from_millis(50), Duration::from_secs(1));
+        let margin = Deadline::margin(left);
         let now = Instant::now();
         let timer = Box::pin(tokio::time::sleep_until(now + left.saturating_sub(margin)));
         let end = now + left.saturating_sub(margin / 2);

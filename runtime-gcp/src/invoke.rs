@@ -1,7 +1,7 @@
 //! From a request to its response: choose the function, decode, invoke, encode.
 
 use crate::{
-    GcpCodec, Origin,
+    GcpCodec,
     answer::{Answer, Tail},
     connection::Exchange,
     env::Settings,
@@ -12,8 +12,8 @@ use crate::{
 use http::{Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use omnifn_core::{
-    Body, Choice, Codec, Context, Deadline, Decoded, Error, ErrorKind, Function, Functions,
-    Invocation, Outcome, Response, Result, TooLarge, Trigger, within_deadline,
+    Body, Choice, Codec, Context, Deadline, Decoded, ErrorKind, Function, Functions, Invocation,
+    Outcome, Response, Result, TooLarge, Trigger, within_deadline,
 };
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -238,7 +238,6 @@ impl Call {
         let id = context.invocation_id.clone();
         let work = self.function.invoke(event, context);
         let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
-        let outcome = outcome.map_err(|error| as_failure(origin, error));
         report(&id, &outcome);
         let response = instance.codec.encode(origin, outcome);
         (response, self.tail(Some(invocation), permit))
@@ -260,17 +259,6 @@ impl Call {
     fn tail(&self, invocation: Option<Invocation>, permit: Permit) -> Tail {
         Tail { instance: self.instance.clone(), invocation, deadline: self.deadline, permit }
     }
-}
-
-/// An event that was decoded and whose handler then calls it malformed is delivered again, which a 400 does not promise:
-/// Eventarc Advanced takes that as final (cloud.google.com/eventarc/advanced/docs/retry-events).
-fn as_failure(origin: Origin, error: Error) -> Error {
-    let is_event = matches!(origin, Origin::Queue | Origin::Timer | Origin::Event);
-    if is_event && error.is_refusal() {
-        let type_name = error.type_name();
-        return Error::new(ErrorKind::Failed, type_name, error.into_source());
-    }
-    error
 }
 
 fn report(id: &str, outcome: &Result<Outcome>) {
