@@ -1,4 +1,5 @@
-use crate::{BoxFuture, Error, Raised, Result, Signal, TraceContext};
+use crate::{BoxFuture, Error, Raised, Raw, Result, Signal, TraceContext};
+use bytes::Bytes;
 use std::{
     any::{Any, type_name},
     fmt,
@@ -38,6 +39,7 @@ pub struct Context {
     pub cold_start: bool,
     /// Which delivery of its event this is, counted from one, where the platform tells it.
     pub attempt: Option<u32>,
+    raw: Raw,
     extensions: Arc<http::Extensions>,
     invocation: Invocation,
     state: Option<Arc<dyn Any + Send + Sync>>,
@@ -56,6 +58,7 @@ impl Context {
             trace: TraceContext::default(),
             cold_start: false,
             attempt: None,
+            raw: Raw::default(),
             extensions: Arc::default(),
             invocation: Invocation::default(),
             state: None,
@@ -115,6 +118,19 @@ impl Context {
 
     pub(crate) fn set_state(&mut self, state: Arc<dyn Any + Send + Sync>) {
         self.state = Some(state);
+    }
+
+    /// The whole event as the provider sent it: JSON on AWS, the body of Google's request. `None` for an HTTP request on
+    /// Google, which is the event itself, and where no provider sent it.
+    ///
+    /// Messages, objects, documents and events have a `raw()` of their own, which is their part of it.
+    pub fn raw(&self) -> Option<Bytes> {
+        self.raw.bytes()
+    }
+
+    /// Remembers what the provider sent; for codecs.
+    pub fn set_raw(&mut self, raw: Raw) {
+        self.raw = raw;
     }
 
     /// The provider's own detail, by type.

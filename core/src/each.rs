@@ -1,5 +1,6 @@
 use crate::{
-    Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, Handler, IntoOutput, Message, Result,
+    Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, FromEvent, Handler, IntoOutput, Item,
+    Result,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,14 +26,18 @@ use std::{
 /// # ;
 /// ```
 ///
+/// It does the same for the changes of a bucket ([`ObjectEvent`](crate::ObjectEvent)) and of a database
+/// ([`DocumentChange`](crate::DocumentChange)): what the handler takes says which.
+///
 /// A message whose handler fails or panics is logged and reported as failed; the others still succeed.
 /// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
 /// failure the rest of that key's messages are reported as failed without being handled. When the deadline
 /// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
 /// with [`discard`](crate::discard) is logged and done.
-pub fn each<F, Fut>(handler: F) -> Each<F>
+pub fn each<T, F, Fut>(handler: F) -> Each<F>
 where
-    F: Fn(Message, Context) -> Fut + Send + Sync + 'static,
+    T: Item,
+    F: Fn(T, Context) -> Fut + Send + Sync + 'static,
     Fut: Future + Send,
     Fut::Output: IntoOutput<()>,
 {
@@ -62,24 +67,26 @@ impl<F> fmt::Debug for Each<F> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<F, Fut> Handler<Batch<Message>> for Each<F>
+impl<T, F, Fut> Handler<Batch<T>> for Each<F>
 where
-    F: Fn(Message, Context) -> Fut + Send + Sync + 'static,
+    T: Item,
+    Batch<T>: FromEvent<Answer = BatchOutcome>,
+    F: Fn(T, Context) -> Fut + Send + Sync + 'static,
     Fut: Future + Send,
     Fut::Output: IntoOutput<()>,
 {
     type Output = BatchOutcome;
 
-    async fn call(&self, batch: Batch<Message>, context: Context) -> BatchOutcome {
-        let ids: Vec<String> = batch.items.iter().map(|message| message.id.clone()).collect();
-        let start = |message: Message| -> BoxFuture<'_, Result<()>> {
+    async fn call(&self, batch: Batch<T>, context: Context) -> BatchOutcome {
+        let ids: Vec<String> = batch.items.iter().map(|item| item.id().to_owned()).collect();
+        let start = |message: T| -> BoxFuture<'_, Result<()>> {
             let mut context = context.clone();
-            context.attempt = message.attempt.or(context.attempt);
+            context.attempt = message.attempt().or(context.attempt);
             // The handler is called inside the future, so that a panic before its first `await` is caught too.
             Box::pin(async move { (self.handler)(message, context).await.into_output() })
         };
         let mut waiting = lanes(batch.items);
-        let mut running: Vec<Running<'_>> = Vec::new();
+        let mut running: Vec<Running<'_, T>> = Vec::new();
         let mut done = vec![false; ids.len()];
         let mut last_pass = context.remaining();
         let mut cancelled = std::pin::pin!(context.cancelled());
@@ -152,31 +159,31 @@ async fn pass() {
 }
 
 /// Messages that must follow one another, each with its place in the batch. Most are alone.
-struct Lane {
-    next: Option<(usize, Message)>,
-    rest: VecDeque<(usize, Message)>,
+struct Lane<T> {
+    next: Option<(usize, T)>,
+    rest: VecDeque<(usize, T)>,
 }
 
-impl Lane {
-    fn pop(&mut self) -> Option<(usize, Message)> {
+impl<T> Lane<T> {
+    fn pop(&mut self) -> Option<(usize, T)> {
         let next = self.next.take()?;
         self.next = self.rest.pop_front();
         Some(next)
     }
 }
 
-struct Running<'a> {
+struct Running<'a, T> {
     index: usize,
     work: CatchUnwind<BoxFuture<'a, Result<()>>>,
-    lane: Lane,
+    lane: Lane<T>,
 }
 
-fn lanes(messages: Vec<Message>) -> VecDeque<Lane> {
-    let mut lanes: VecDeque<Lane> = VecDeque::with_capacity(messages.len());
+fn lanes<T: Item>(messages: Vec<T>) -> VecDeque<Lane<T>> {
+    let mut lanes: VecDeque<Lane<T>> = VecDeque::with_capacity(messages.len());
     let mut lane_of: HashMap<String, usize> = HashMap::new();
     for (index, message) in messages.into_iter().enumerate() {
-        let lane = match &message.order_key {
-            Some(key) => *lane_of.entry(key.clone()).or_insert(lanes.len()),
+        let lane = match message.order_key() {
+            Some(key) => *lane_of.entry(key.to_owned()).or_insert(lanes.len()),
             None => lanes.len(),
         };
         match lanes.get_mut(lane) {

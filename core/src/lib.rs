@@ -18,6 +18,7 @@ mod app;
 mod body;
 mod context;
 mod deadline;
+mod document;
 mod each;
 mod environment;
 mod error;
@@ -42,10 +43,14 @@ pub use app::{App, Choice, Dispatch, Functions, Settings};
 pub use body::Body;
 pub use context::{Context, Invocation};
 pub use deadline::{Deadline, within_deadline};
+pub use document::{Document, DocumentValue, Number};
 pub use each::{Each, each};
 pub use environment::{Environment, Secret};
 pub use error::{BoxError, Error, ErrorKind, Result, TooLarge};
-pub use event::{Batch, CloudEvent, Event, FromEvent, Message, Payload, TimerEvent, Trigger};
+pub use event::{
+    Batch, ChangeKind, CloudEvent, DocumentChange, Event, FromEvent, Item, Message, ObjectChange,
+    ObjectEvent, Payload, Raw, TimerEvent, Trigger,
+};
 pub use function::Function;
 pub use handler::Handler;
 pub use manifest::{Manifest, ManifestFunction};

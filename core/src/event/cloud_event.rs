@@ -1,3 +1,4 @@
+use super::Raw;
 use crate::{Error, Result, json, rfc3339};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -36,6 +37,7 @@ pub struct CloudEvent {
     pub extensions: BTreeMap<String, String>,
     /// The data, in its media type.
     pub data: Option<Bytes>,
+    raw: Raw,
 }
 
 impl CloudEvent {
@@ -51,6 +53,7 @@ impl CloudEvent {
             dataschema: None,
             extensions: BTreeMap::new(),
             data: None,
+            raw: Raw::default(),
         }
     }
 
@@ -59,6 +62,18 @@ impl CloudEvent {
     pub fn with_json(mut self, data: impl Into<Bytes>) -> Self {
         self.datacontenttype = Some("application/json".to_owned());
         self.data = Some(data.into());
+        self
+    }
+
+    /// What the provider sent: the event on AWS, the body of Google's request. `None` if no provider sent it.
+    pub fn raw(&self) -> Option<Bytes> {
+        self.raw.bytes()
+    }
+
+    /// Remembers what the provider sent; for codecs.
+    #[must_use]
+    pub fn with_raw(mut self, raw: Raw) -> Self {
+        self.raw = raw;
         self
     }
 

@@ -1,11 +1,19 @@
+mod batch;
 mod cloud_event;
+mod database;
 mod payload;
 mod queue;
+mod raw;
+mod storage;
 mod timer;
 
+pub use batch::{Batch, Item};
 pub use cloud_event::CloudEvent;
+pub use database::{ChangeKind, DocumentChange};
 pub use payload::Payload;
-pub use queue::{Batch, Message};
+pub use queue::Message;
+pub use raw::Raw;
+pub use storage::{ObjectChange, ObjectEvent};
 pub use timer::TimerEvent;
 
 use crate::{BatchOutcome, Error, Outcome, Request, Response, Result};
@@ -25,6 +33,10 @@ pub enum Trigger {
     Queue,
     /// A schedule: [`TimerEvent`].
     Timer,
+    /// Changes of objects in a bucket: [`Batch<ObjectEvent>`](Batch).
+    Storage,
+    /// Changes of documents in a database: [`Batch<DocumentChange>`](Batch).
+    Database,
     /// Any other event: [`CloudEvent`].
     Event,
     /// A call with a payload: [`Payload`].
@@ -33,14 +45,24 @@ pub enum Trigger {
 
 impl Trigger {
     /// Every trigger.
-    pub const ALL: &[Self] = &[Self::Http, Self::Queue, Self::Timer, Self::Event, Self::Direct];
+    pub const ALL: &[Self] = &[
+        Self::Http,
+        Self::Queue,
+        Self::Timer,
+        Self::Storage,
+        Self::Database,
+        Self::Event,
+        Self::Direct,
+    ];
 
-    /// Its name in configuration and manifests: `http`, `queue`, `timer`, `event`, `direct`.
+    /// Its name in configuration and manifests: `http`, `queue`, `timer`, `storage`, `database`, `event`, `direct`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Queue => "queue",
             Self::Timer => "timer",
+            Self::Storage => "storage",
+            Self::Database => "database",
             Self::Event => "event",
             Self::Direct => "direct",
         }
@@ -74,6 +96,10 @@ pub enum Event {
     Queue(Batch<Message>),
     /// One firing of a timer.
     Timer(TimerEvent),
+    /// Changes of objects in a bucket.
+    Storage(Batch<ObjectEvent>),
+    /// Changes of documents in a database.
+    Database(Batch<DocumentChange>),
     /// Any other event.
     Cloud(CloudEvent),
     /// A call with a payload, as JSON.
@@ -87,6 +113,8 @@ impl Event {
             Self::Http(_) => Trigger::Http,
             Self::Queue(_) => Trigger::Queue,
             Self::Timer(_) => Trigger::Timer,
+            Self::Storage(_) => Trigger::Storage,
+            Self::Database(_) => Trigger::Database,
             Self::Cloud(_) => Trigger::Event,
             Self::Direct(_) => Trigger::Direct,
         }
@@ -97,8 +125,8 @@ impl Event {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event a function can handle",
     label = "not an event type",
-    note = "take one of `Request`, `Batch<Message>`, `TimerEvent`, `CloudEvent`, `Payload<T>`",
-    note = "`each(handler)` makes a handler of one `Message` into one of `Batch<Message>`"
+    note = "take one of `Request`, `Batch<Message>`, `TimerEvent`, `Batch<ObjectEvent>`, `Batch<DocumentChange>`, `CloudEvent`, `Payload<T>`",
+    note = "`each(handler)` makes a handler of one `Message` into one of `Batch<Message>`, and likewise of `ObjectEvent` and `DocumentChange`"
 )]
 pub trait FromEvent: Sized + Send + 'static {
     /// What invokes a function that takes this type.
@@ -144,6 +172,8 @@ events! {
     Request: Http as Http, answered by Response => Outcome::Response;
     Batch<Message>: Queue as Queue, answered by BatchOutcome => Outcome::Batch;
     TimerEvent: Timer as Timer, answered by () => |()| Outcome::Done;
+    Batch<ObjectEvent>: Storage as Storage, answered by BatchOutcome => Outcome::Batch;
+    Batch<DocumentChange>: Database as Database, answered by BatchOutcome => Outcome::Batch;
     CloudEvent: Event as Cloud, answered by Option<CloudEvent> =>
         |event: Option<CloudEvent>| event.map_or(Outcome::Done, |event| Outcome::Event(Box::new(event)));
 }

@@ -1,3 +1,4 @@
+use super::Raw;
 use bytes::Bytes;
 use std::time::SystemTime;
 
@@ -24,11 +25,24 @@ pub struct TimerEvent {
     pub time: SystemTime,
     /// What the schedule passes along, if anything.
     pub data: Option<Bytes>,
+    raw: Raw,
 }
 
 impl TimerEvent {
     /// A firing of the timer `name`, due at `time`.
     pub fn new(name: impl Into<String>, time: SystemTime) -> Self {
-        Self { name: name.into(), time, data: None }
+        Self { name: name.into(), time, data: None, raw: Raw::default() }
+    }
+
+    /// What the provider sent: the event on AWS, the body of Google's request. `None` if no provider sent it.
+    pub fn raw(&self) -> Option<Bytes> {
+        self.raw.bytes()
+    }
+
+    /// Remembers what the provider sent; for codecs.
+    #[must_use]
+    pub fn with_raw(mut self, raw: Raw) -> Self {
+        self.raw = raw;
+        self
     }
 }

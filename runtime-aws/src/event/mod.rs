@@ -15,8 +15,8 @@ use crate::api;
 use ::http::{HeaderMap, request::Parts};
 use bytes::Bytes;
 use omnifn_core::{
-    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Refused, Result, TraceContext,
-    Trigger,
+    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Result,
+    TraceContext, Trigger,
 };
 use std::{
     borrow::Cow,
@@ -244,6 +244,7 @@ fn context(headers: HeaderMap, event: Bytes) -> Context {
         .and_then(|milliseconds| milliseconds.parse().ok())
         .and_then(|milliseconds| UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)));
     context.trace = text(api::TRACE_ID).map(TraceContext::from_xray).unwrap_or_default();
+    context.set_raw(Raw::whole(event.clone()));
     context.extensions_mut().insert(LambdaInvocation { headers, event });
     context
 }

@@ -15,8 +15,8 @@ pub(crate) use reply::{GOOGLE_STATUS, Status, text as text_reply};
 use ::http::{HeaderMap, Method, Uri, request::Parts};
 use bytes::Bytes;
 use omnifn_core::{
-    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Refused, Response, Result,
-    TraceContext, Trigger,
+    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Response,
+    Result, TraceContext, Trigger,
 };
 use std::borrow::Cow;
 
@@ -127,6 +127,7 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
     let mut decoded = Decoded { event, context, origin };
     decoded.context.trace = trace;
     let Parts { method, uri, headers, .. } = parts;
+    decoded.context.set_raw(Raw::whole(body.clone()));
     decoded.context.extensions_mut().insert(CloudRunRequest { method, uri, headers, body });
     Ok(decoded)
 }
