@@ -2,11 +2,14 @@
 //!
 //! In no function's binary. The local cloud, parity and tests stand on it.
 
-use crate::event::percent_encode;
+use crate::{GcpCodec, event::percent_encode};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, header::CONTENT_TYPE};
-use omnifn_core::{CloudEvent, Message, Result, TimerEvent, rfc3339};
+use omnifn_core::{
+    CloudEvent, Error, Message, Response, Result, TimerEvent, Trigger, rfc3339,
+    testing::{Answer, Inverse, Sample, now},
+};
 use serde_json::json;
 
 /// The push of Eventarc for a message of Pub/Sub: a CloudEvent in binary mode
@@ -96,4 +99,72 @@ fn post(body: Bytes) -> Request<Bytes> {
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     request
+}
+
+impl Inverse for GcpCodec {
+    fn envelopes(&self, trigger: Trigger) -> &'static [&'static str] {
+        match trigger {
+            Trigger::Http => &["http"],
+            Trigger::Queue => &["eventarc"],
+            Trigger::Timer => &["scheduler"],
+            Trigger::Event => &["binary"],
+            Trigger::Direct => &["call"],
+            _ => &[],
+        }
+    }
+
+    fn wrap(&self, sample: &Sample, envelope: &str) -> Result<Vec<Request<Bytes>>> {
+        if !self.envelopes(sample.trigger()).contains(&envelope) {
+            return Err(Error::from(format!(
+                "Google has no envelope `{envelope}` for {} events; there are {}",
+                sample.trigger(),
+                self.envelopes(sample.trigger()).join(", ")
+            )));
+        }
+        match sample {
+            Sample::Http(request) => Ok(vec![request.clone()]),
+            Sample::Queue(messages) => messages.iter().map(wrap_queue).collect(),
+            Sample::Timer(timer) => Ok(vec![wrap_timer(timer)?]),
+            Sample::Cloud(event) => Ok(vec![wrap_event(event)?]),
+            Sample::Direct(json) => {
+                let mut request = post(json.clone());
+                let media_type = HeaderValue::from_static("application/json");
+                request.headers_mut().insert(CONTENT_TYPE, media_type);
+                Ok(vec![request])
+            }
+            other => Err(Error::from(format!("{} events are not wrapped yet", other.trigger()))),
+        }
+    }
+
+    fn unwrap(&self, sample: &Sample, replies: Vec<Response>) -> Answer {
+        let ids = sample.ids();
+        let mut failed = Vec::new();
+        let mut last = None;
+        for (index, reply) in replies.into_iter().enumerate() {
+            let (parts, body) = reply.into_parts();
+            let body = match now(body.bytes()) {
+                Ok(body) => body,
+                Err(error) => {
+                    return Answer::Failed { error_type: None, message: error.to_string() };
+                }
+            };
+            if let (false, Some(id)) = (parts.status.is_success(), ids.get(index)) {
+                failed.push(id.clone());
+            }
+            last = Some(http::Response::from_parts(parts, body));
+        }
+        let Some(response) = last else {
+            return Answer::Failed { error_type: None, message: "there is no reply".to_owned() };
+        };
+        match sample.trigger() {
+            Trigger::Http => Answer::Response(response),
+            Trigger::Queue | Trigger::Storage | Trigger::Database => Answer::Batch { failed },
+            _ if !response.status().is_success() => Answer::Failed {
+                error_type: None,
+                message: String::from_utf8_lossy(response.body()).into_owned(),
+            },
+            Trigger::Direct => Answer::Done { payload: Some(response.into_body()) },
+            _ => Answer::Done { payload: None },
+        }
+    }
 }
