@@ -17,7 +17,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Instant, Sleep, sleep_until},
 };
 
 /// How long the head of a request may take, from its first byte on.
@@ -82,8 +82,8 @@ pub(crate) struct Paced {
     pace: Arc<Pace>,
     /// How many requests had begun when bytes of the next one came.
     head: Option<usize>,
-    /// What the timer runs for: how many requests had begun, and whether bytes of the next one had come.
-    timed: Option<(usize, bool)>,
+    /// What is waited for, and until when: how many requests had begun, and whether bytes of the next one had come.
+    timed: Option<((usize, bool), Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
     is_shut: bool,
 }
@@ -99,18 +99,30 @@ impl Paced {
         (begun == self.pace.ended.load(Ordering::Relaxed)).then_some(begun)
     }
 
-    /// Ready when the timer for `what` has run off; it is set where it ran for something else.
+    /// Ready when `limit` has passed since `what` began. The timer is left to run where it ends sooner than that, and
+    /// set anew when it does: to move it at every request costs more than the request's own timer.
     fn poll_timer(
         &mut self,
         cx: &mut Context<'_>,
         what: (usize, bool),
         limit: Duration,
     ) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        if self.timed.replace(what) != Some(what) {
-            timer.as_mut().reset(Instant::now() + limit);
+        let end = match self.timed {
+            Some((timed, end)) if timed == what => end,
+            _ => Instant::now() + limit,
+        };
+        self.timed = Some((what, end));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
+        if timer.deadline() > end {
+            timer.as_mut().reset(end);
         }
-        timer.as_mut().poll(cx)
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end);
+        }
     }
 }
 
