@@ -27,7 +27,8 @@ mod secret;
 pub mod testing;
 
 pub use event::{
-    AwsCodec, Envelope, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, PartialBatch, Reply,
+    AwsCodec, BatchOrigin, Envelope, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, PartialBatch,
+    Reply,
 };
 
 use omnifn_core::{App, BoxFuture, Environment, Host, Platform, Result, Secret};
