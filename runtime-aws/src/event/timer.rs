@@ -105,9 +105,9 @@ fn text(json: &RawValue) -> Option<Text<'_>> {
     serde_json::from_str(json.get()).ok()
 }
 
-/// A part of the event, unless it says nothing.
+/// A part of the event, unless it says nothing. Scheduler's default input has a detail of text.
 fn data(event: &Bytes, part: &[u8]) -> Option<Bytes> {
-    (!matches!(part, b"{}" | b"null")).then(|| event.slice_ref(part))
+    (!matches!(part, b"{}" | b"null" | b"\"{}\"")).then(|| event.slice_ref(part))
 }
 
 /// When the invocation's trace began; where it has none that can be the schedule's, its deadline, which is minutes away
