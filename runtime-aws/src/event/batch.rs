@@ -141,7 +141,9 @@ mod tests {
 
     fn failed(ids: &[&str]) -> BatchOutcome {
         let mut outcome = BatchOutcome::success();
-        ids.iter().for_each(|id| outcome.fail(*id));
+        for id in ids {
+            outcome.fail(*id);
+        }
         outcome
     }
 

@@ -126,11 +126,11 @@ impl<'de> Deserialize<'de> for Image {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = Entries::<String, Attribute>::deserialize(deserializer)?;
         let fields = entries.0.into_iter().map(|(name, attribute)| (name, attribute.0));
-        Ok(Self(Document::from_iter(fields)))
+        Ok(Self(fields.collect()))
     }
 }
 
-/// `{TYPE: VALUE}` (docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_AttributeValue.html). It nests
+/// `{TYPE: VALUE}` (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_AttributeValue.html>). It nests
 /// as deep as `serde_json` reads, 128 levels, two a map or list; an item of `DynamoDB` has 32 at most.
 struct Attribute(DocumentValue);
 

@@ -29,6 +29,8 @@ use std::{
 
 pub use batch::BatchOrigin;
 pub use http::Envelope;
+#[cfg(feature = "testing")]
+pub(crate) use queue::{KAFKA_KEY, KAFKA_TOPIC, MQ_QUEUE};
 
 /// The most bytes of JSON that Lambda takes as an answer: 6 MiB and 100 bytes, beyond which the Runtime API
 /// answers 413 (measured on AWS's Runtime Interface Emulator).

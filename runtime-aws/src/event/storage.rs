@@ -170,7 +170,7 @@ fn read(
             for (index, record) in document.records.unwrap_or_default().into_iter().enumerate() {
                 let place = || format!("Records[{index}].Sns.Message");
                 let sns = record.sns.ok_or_else(|| missing(&format!("Records[{index}].Sns")))?;
-                items.extend(inside(sns.message.into_bytes(bytes), None).map_err(at(place))?);
+                items.extend(inside(&sns.message.into_bytes(bytes), None).map_err(at(place))?);
             }
             Ok(objects(items, Source::Asynchronous("SNS")))
         }
@@ -197,7 +197,7 @@ fn queue(
         let id: Text<'_> = required(record.message_id, "messageId")?;
         let body: Text<'_> = required(record.body, "body")?;
         let attempt = record.attributes.approximate_receive_count.count();
-        match inside(body.into_bytes(bytes), attempt) {
+        match inside(&body.into_bytes(bytes), attempt) {
             Ok(found) => {
                 carriers.extend(found.iter().map(|_| (String::new(), id.0.to_string())));
                 items.extend(found);
@@ -218,19 +218,21 @@ fn missing(place: &str) -> Error {
 }
 
 /// The objects of a message: a notification, or one in the envelope of a topic.
-fn inside(body: Bytes, attempt: Option<u32>) -> Result<Vec<ObjectEvent>> {
-    let mut document: Document<'_> = json::from_slice(&body)?;
+fn inside(body: &Bytes, attempt: Option<u32>) -> Result<Vec<ObjectEvent>> {
+    let mut document: Document<'_> = json::from_slice(body)?;
     let enveloped = document.topic.as_ref().and_then(|_| document.message.take());
     let mut items = match enveloped {
         Some(message) => {
-            let message = message.into_bytes(&body);
+            let message = message.into_bytes(body);
             let document: Document<'_> = json::from_slice(&message)
                 .map_err(|error| Error::malformed(format!("`Message`: {error}")))?;
             notification(document, &message)?
         }
-        None => notification(document, &body)?,
+        None => notification(document, body)?,
     };
-    items.iter_mut().for_each(|item| item.attempt = attempt);
+    for item in &mut items {
+        item.attempt = attempt;
+    }
     Ok(items)
 }
 
@@ -355,15 +357,12 @@ fn form_decode(text: &str) -> String {
             b'%' => digit(at + 1).zip(digit(at + 2)).map(|(high, low)| high * 16 + low),
             _ => None,
         };
-        match escaped.and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
-                at += 1;
-            }
+        if let Some(byte) = escaped.and_then(|byte| u8::try_from(byte).ok()) {
+            decoded.push(byte);
+            at += 3;
+        } else {
+            decoded.push(if bytes[at] == b'+' { b' ' } else { bytes[at] });
+            at += 1;
         }
     }
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())

@@ -16,6 +16,11 @@ use omnifn_core::{Batch, Error, Message, Result, json};
 use serde::Deserialize;
 use std::borrow::Cow;
 
+#[cfg(feature = "testing")]
+pub(crate) use kafka::{KEY as KAFKA_KEY, TOPIC as KAFKA_TOPIC};
+#[cfg(feature = "testing")]
+pub(crate) use mq::QUEUE as MQ_QUEUE;
+
 const SOURCES: &str = "SQS, SNS, Kinesis, Kafka or Amazon MQ";
 
 #[derive(Deserialize)]
