@@ -21,7 +21,8 @@ fn record(change: &DocumentChange) -> Value {
         ChangeKind::Updated => "MODIFY",
         _ => "REMOVE",
     };
-    let table = format!(":table/{}/stream/", change.collection);
+    // A table's name has no slash.
+    let table = format!(":table/{}/stream/", change.collection.replace('/', "."));
     let source = if change.source.contains(&table) {
         change.source.clone()
     } else {

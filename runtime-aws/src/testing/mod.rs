@@ -8,6 +8,8 @@ mod database;
 mod http;
 mod queue;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 pub use http::{unwrap_http, wrap_http};

@@ -163,10 +163,10 @@ pub(super) fn seconds(milliseconds: u64) -> Value {
 /// By partition, which is all that Kafka keeps an order in.
 fn kafka(messages: &[Message]) -> Value {
     let partition = |message: &Message| {
-        message.id.split_once('@').map_or("local-0", |(partition, _)| partition).to_owned()
+        message.id.split_once('@').map_or("topic-0", |(partition, _)| partition).to_owned()
     };
     grouped(messages, partition, |index, message| {
-        let (partition, offset) = message.id.split_once('@').unwrap_or(("local-0", ""));
+        let (partition, offset) = message.id.split_once('@').unwrap_or(("topic-0", ""));
         let (topic, number) = partition.rsplit_once('-').unwrap_or((partition, "0"));
         let topic = message.attributes.get(TOPIC).map_or(topic, String::as_str);
         let headers = message.attributes.iter().filter(|(name, _)| *name != TOPIC && *name != KEY);
