@@ -46,7 +46,8 @@ pub struct AwsCodec {
 }
 
 /// Which event source mappings report partial failures: `FunctionResponseTypes` holds
-/// `ReportBatchItemFailures`. Only then does Lambda keep the failed messages of a batch that is answered.
+/// `ReportBatchItemFailures`. Only then does Lambda keep the failed messages of a batch that is answered. Only SQS, Kinesis
+/// and `DynamoDB` are asked: an answer to another source never names what failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PartialBatch {
     /// None that is known of: a failed message fails its batch.

@@ -5,6 +5,11 @@
 //! | SQS, SNS, Kinesis | `Records[]` | `record.rs` |
 //! | Kafka: Amazon MSK or self-managed | `records {"TOPIC-PARTITION": []}` | `kafka.rs` |
 //! | Amazon MQ: `ActiveMQ`, `RabbitMQ` | `messages[]`, `rmqMessagesByQueue {"QUEUE::HOST": []}` | `mq.rs` |
+//!
+//! SQS keeps exactly the messages that an answer names. Kinesis goes on from the lowest of them: what comes behind it in
+//! the batch is delivered again, be it done or not (docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html).
+//! SNS and Amazon MQ deliver all again if anything failed. So does Kafka, though a mapping in provisioned mode could be told
+//! more (docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html).
 
 mod kafka;
 mod mq;
