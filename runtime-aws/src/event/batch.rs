@@ -80,11 +80,12 @@ pub(super) fn encode(origin: &BatchOrigin, outcome: &BatchOutcome) -> Result<Byt
     if origin.carriers.is_empty() {
         identifiers.extend(outcome.failed.iter().map(|id| identifier(origin.source, id)));
     } else {
-        let carriers: HashMap<&str, &str> =
-            origin.carriers.iter().map(|(item, message)| (&**item, &**message)).collect();
+        let items = origin.carriers.iter().enumerate();
+        let items: HashMap<String, usize> =
+            items.map(|(index, (item, _))| (item.clone(), index)).collect();
         for id in &outcome.failed {
             // An id that is none of the batch's fails the batch: Lambda reads an unknown one so.
-            let message = carriers.get(&**id).copied().unwrap_or(id);
+            let message = items.get(id).map_or(&**id, |index| &*origin.carriers[*index].1);
             if identifiers.last() != Some(&message) {
                 identifiers.push(message);
             }

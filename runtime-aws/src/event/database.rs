@@ -11,7 +11,7 @@
 
 use super::{
     Text,
-    fields::{self, Entries, Seconds},
+    fields::{self, Entries, Seconds, object},
     wrong,
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -25,47 +25,35 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-#[derive(Deserialize)]
-struct StreamEvent<'a> {
-    #[serde(rename = "Records", borrow)]
-    records: Vec<Record<'a>>,
-}
+object! {
+    struct StreamEvent<'a> {
+        records: Option<Vec<Record<'a>>> = "Records",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(borrow)]
-    event_source: Text<'a>,
-    #[serde(rename = "eventSourceARN", borrow, default)]
-    event_source_arn: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    event_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    dynamodb: Option<StreamRecord<'a>>,
-}
+    struct Record<'a> {
+        event_source: Text<'a> = "eventSource",
+        event_source_arn: Option<Text<'a>> = "eventSourceARN",
+        event_name: Option<Text<'a>> = "eventName",
+        dynamodb: Option<StreamRecord<'a>> = "dynamodb",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamRecord<'a> {
-    #[serde(default)]
-    approximate_creation_date_time: Seconds,
-    #[serde(default)]
-    keys: Option<Image>,
-    #[serde(default)]
-    new_image: Option<Image>,
-    #[serde(default)]
-    old_image: Option<Image>,
-    #[serde(borrow)]
-    sequence_number: Text<'a>,
+    struct StreamRecord<'a> {
+        approximate_creation_date_time: Seconds = "ApproximateCreationDateTime",
+        keys: Option<Image> = "Keys",
+        new_image: Option<Image> = "NewImage",
+        old_image: Option<Image> = "OldImage",
+        sequence_number: Option<Text<'a>> = "SequenceNumber",
+    }
 }
 
 /// The changes, and the stream's ARN.
 pub(super) fn decode(bytes: &Bytes) -> Result<(Batch<DocumentChange>, String)> {
     let refuse = |error: Error| wrong::event("database", "DynamoDB Streams", bytes, &error);
     let event: StreamEvent<'_> = json::from_slice(bytes).map_err(refuse)?;
+    let records = event.records.ok_or_else(|| refuse(Error::malformed("`Records` is missing")))?;
     let mut arn = String::new();
-    let mut changes = Vec::with_capacity(event.records.len());
-    for (index, record) in event.records.into_iter().enumerate() {
+    let mut changes = Vec::with_capacity(records.len());
+    for (index, record) in records.into_iter().enumerate() {
         let change = change(record, index).map_err(refuse)?;
         if index == 0 {
             arn.clone_from(&change.source);
@@ -102,9 +90,10 @@ fn change(record: Record<'_>, index: usize) -> Result<DocumentChange> {
         }
     };
     let stream = record.dynamodb.ok_or_else(|| missing("dynamodb"))?;
+    let id = stream.sequence_number.ok_or_else(|| missing("dynamodb.SequenceNumber"))?;
     let key = stream.keys.map(|keys| keys.0).unwrap_or_default();
     let order_key = (!key.0.is_empty()).then(|| key.to_json());
-    let mut change = DocumentChange::new(stream.sequence_number.0, table, key, kind);
+    let mut change = DocumentChange::new(id.0, table, key, kind);
     change.source = arn.0.into_owned();
     change.old = stream.old_image.map(|image| image.0);
     change.new = stream.new_image.map(|image| image.0);

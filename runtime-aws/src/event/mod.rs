@@ -282,7 +282,7 @@ fn context(headers: HeaderMap, event: Bytes) -> Context {
 }
 
 /// Text that points into the event where it holds no escapes.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 impl Text<'_> {

@@ -19,12 +19,11 @@
 use super::{
     Text,
     batch::Source,
-    fields::{self, Integer},
+    fields::{self, Integer, object},
     wrong,
 };
 use bytes::Bytes;
 use omnifn_core::{Batch, Error, ObjectChange, ObjectEvent, Raw, Result, json, rfc3339};
-use serde::Deserialize;
 use std::{borrow::Cow, collections::HashMap};
 
 /// What was read of an event.
@@ -39,102 +38,63 @@ pub(super) struct Objects {
     pub(super) refused: Vec<(String, Error)>,
 }
 
-/// Any of the documents: an event of Lambda's, or what is inside a message.
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(rename = "Records", borrow, default)]
-    records: Option<Vec<Record<'a>>>,
-    /// `s3:TestEvent`.
-    #[serde(rename = "Event", borrow, default)]
-    event: Option<Text<'a>>,
-    #[serde(rename = "detail-type", borrow, default)]
-    detail_type: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    source: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    time: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    detail: Option<Detail<'a>>,
-    /// The envelope in which a topic puts a message into a queue.
-    #[serde(rename = "TopicArn", borrow, default)]
-    topic: Option<Text<'a>>,
-    #[serde(rename = "Message", borrow, default)]
-    message: Option<Text<'a>>,
-}
+object! {
+    /// Any of the documents: an event of Lambda's, or what is inside a message.
+    struct Document<'a> {
+        records: Option<Vec<Record<'a>>> = "Records",
+        /// `s3:TestEvent`.
+        event: Option<Text<'a>> = "Event",
+        detail_type: Option<Text<'a>> = "detail-type",
+        source: Option<Text<'a>> = "source",
+        time: Option<Text<'a>> = "time",
+        detail: Option<Detail<'a>> = "detail",
+        /// The envelope in which a topic puts a message into a queue.
+        topic: Option<Text<'a>> = "TopicArn",
+        message: Option<Text<'a>> = "Message",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    #[serde(alias = "EventSource", borrow)]
-    event_source: Text<'a>,
-    #[serde(borrow, default)]
-    event_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    event_time: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    s3: Option<S3<'a>>,
-    #[serde(rename = "Sns", borrow, default)]
-    sns: Option<Sns<'a>>,
-    #[serde(borrow, default)]
-    message_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    body: Option<Text<'a>>,
-    #[serde(default)]
-    attributes: Attributes,
-    #[serde(rename = "eventSourceARN", borrow, default)]
-    event_source_arn: Option<Text<'a>>,
-}
+    struct Record<'a> {
+        event_source: Text<'a> = "eventSource" | "EventSource",
+        event_name: Option<Text<'a>> = "eventName",
+        event_time: Option<Text<'a>> = "eventTime",
+        s3: Option<S3<'a>> = "s3",
+        sns: Option<Sns<'a>> = "Sns",
+        message_id: Option<Text<'a>> = "messageId",
+        body: Option<Text<'a>> = "body",
+        attributes: Attributes = "attributes",
+        event_source_arn: Option<Text<'a>> = "eventSourceARN",
+    }
 
-#[derive(Deserialize)]
-struct S3<'a> {
-    #[serde(borrow)]
-    bucket: Bucket<'a>,
-    #[serde(borrow)]
-    object: Object<'a>,
-}
+    struct S3<'a> {
+        bucket: Bucket<'a> = "bucket",
+        object: Object<'a> = "object",
+    }
 
-#[derive(Deserialize)]
-struct Bucket<'a> {
-    #[serde(borrow)]
-    name: Text<'a>,
-}
+    struct Bucket<'a> {
+        name: Option<Text<'a>> = "name",
+    }
 
-#[derive(Deserialize)]
-struct Object<'a> {
-    #[serde(borrow)]
-    key: Text<'a>,
-    #[serde(default)]
-    size: Integer,
-    #[serde(rename = "eTag", alias = "etag", borrow, default)]
-    etag: Option<Text<'a>>,
-    #[serde(rename = "versionId", alias = "version-id", borrow, default)]
-    version: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    sequencer: Option<Text<'a>>,
-}
+    struct Object<'a> {
+        key: Option<Text<'a>> = "key",
+        size: Integer = "size",
+        etag: Option<Text<'a>> = "eTag" | "etag",
+        version: Option<Text<'a>> = "versionId" | "version-id",
+        sequencer: Option<Text<'a>> = "sequencer",
+    }
 
-#[derive(Deserialize)]
-struct Detail<'a> {
-    #[serde(borrow)]
-    bucket: Bucket<'a>,
-    #[serde(borrow)]
-    object: Object<'a>,
-    #[serde(rename = "deletion-type", borrow, default)]
-    deletion_type: Option<Text<'a>>,
-}
+    struct Detail<'a> {
+        bucket: Bucket<'a> = "bucket",
+        object: Object<'a> = "object",
+        deletion_type: Option<Text<'a>> = "deletion-type",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sns<'a> {
-    #[serde(borrow)]
-    message: Text<'a>,
-}
+    struct Sns<'a> {
+        message: Option<Text<'a>> = "Message",
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    #[serde(default)]
-    approximate_receive_count: Integer,
+    struct Attributes {
+        approximate_receive_count: Integer = "ApproximateReceiveCount",
+    }
 }
 
 /// `is_partial` says of a queue's ARN whether it takes partial answers.
@@ -169,8 +129,9 @@ fn read(
             let mut items = Vec::new();
             for (index, record) in document.records.unwrap_or_default().into_iter().enumerate() {
                 let place = || format!("Records[{index}].Sns.Message");
-                let sns = record.sns.ok_or_else(|| missing(&format!("Records[{index}].Sns")))?;
-                items.extend(inside(&sns.message.into_bytes(bytes), None).map_err(at(place))?);
+                let message = record.sns.and_then(|sns| sns.message);
+                let message = message.ok_or_else(|| missing(&place()))?;
+                items.extend(inside(&message.into_bytes(bytes), None).map_err(at(place))?);
             }
             Ok(objects(items, Source::Asynchronous("SNS")))
         }
@@ -259,8 +220,15 @@ fn notification(document: Document<'_>, bytes: &Bytes) -> Result<Vec<ObjectEvent
     let detail = document.detail.ok_or_else(|| missing("detail"))?;
     let change =
         change_of_detail(&detail_type.0, detail.deletion_type.as_ref().map(|text| &*text.0));
-    let key = detail.object.key.0.to_string();
-    let item = object(detail.bucket, key, detail.object, change, detail_type.0, document.time);
+    let place = |name: &str| format!("detail.{name}");
+    let key = detail.object.key.as_ref().map(|key| key.0.to_string());
+    let item = object_event(
+        (detail.bucket, key, detail.object),
+        place,
+        change,
+        detail_type.0,
+        document.time,
+    )?;
     Ok(vec![item.with_raw(Raw::whole(bytes.clone()))])
 }
 
@@ -274,22 +242,24 @@ fn object_of_record(record: Record<'_>, index: usize) -> Result<ObjectEvent> {
     let s3 = record.s3.ok_or_else(|| missing(&format!("Records[{index}].s3")))?;
     let name = record.event_name.ok_or_else(|| missing(&format!("Records[{index}].eventName")))?;
     let change = change_of_record(&name.0);
-    let key = form_decode(&s3.object.key.0);
-    Ok(object(s3.bucket, key, s3.object, change, name.0, record.event_time))
+    let place = |name: &str| format!("Records[{index}].s3.{name}");
+    let key = s3.object.key.as_ref().map(|key| form_decode(&key.0));
+    object_event((s3.bucket, key, s3.object), place, change, name.0, record.event_time)
 }
 
-fn object(
-    bucket: Bucket<'_>,
-    key: String,
-    object: Object<'_>,
+/// `key` is the object's, decoded.
+fn object_event(
+    (bucket, key, object): (Bucket<'_>, Option<String>, Object<'_>),
+    place: impl Fn(&str) -> String,
     change: ObjectChange,
     kind: Cow<'_, str>,
     time: Option<Text<'_>>,
-) -> ObjectEvent {
+) -> Result<ObjectEvent> {
     let text = |text: Option<Text<'_>>| {
         text.map(|text| text.0.into_owned()).filter(|text| !text.is_empty())
     };
-    let bucket = bucket.name.0.into_owned();
+    let bucket = bucket.name.ok_or_else(|| missing(&place("bucket.name")))?.0.into_owned();
+    let key = key.ok_or_else(|| missing(&place("object.key")))?;
     let occasion = text(object.sequencer);
     let occasion = occasion.as_deref().or(time.as_ref().map(|time| &*time.0)).unwrap_or_default();
     let id = format!("{bucket}/{key}@{occasion}");
@@ -299,7 +269,7 @@ fn object(
     item.size = object.size.0;
     item.etag = text(object.etag).map(|etag| etag.trim_matches('"').to_owned());
     item.version = text(object.version);
-    item
+    Ok(item)
 }
 
 /// docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html

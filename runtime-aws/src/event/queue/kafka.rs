@@ -9,44 +9,36 @@
 //! servers stand for it.
 
 use super::{
-    super::fields::{self, Integer, Present, SignedBytes},
+    super::fields::{self, Integer, SignedBytes, object},
     Text, missing,
 };
 use crate::event::fields::Entries;
 use bytes::Bytes;
 use omnifn_core::{Message, Raw, Result};
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// The attribute that holds a message's topic.
 pub(crate) const TOPIC: &str = "kafka.topic";
 /// The attribute that holds a message's key.
 pub(crate) const KEY: &str = "kafka.key";
 
-#[derive(Deserialize)]
-pub(super) struct Record<'a> {
-    #[serde(borrow, default)]
-    topic: Option<Text<'a>>,
-    #[serde(default)]
-    offset: Integer,
-    #[serde(default)]
-    timestamp: Integer,
-    #[serde(borrow, default)]
-    key: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    value: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    headers: Option<Vec<Entries<Cow<'a, str>, Option<SignedBytes>>>>,
+object! {
+    pub(super) struct Record<'a> {
+        topic: Option<Text<'a>> = "topic",
+        offset: Integer = "offset",
+        timestamp: Integer = "timestamp",
+        key: Option<Text<'a>> = "key",
+        value: Option<Text<'a>> = "value",
+        headers: Option<Vec<Entries<Text<'a>, Option<SignedBytes>>>> = "headers",
+    }
 }
 
 pub(super) fn messages(
-    partitions: Entries<Cow<'_, str>, Vec<Record<'_>>>,
+    partitions: Entries<Text<'_>, Vec<Record<'_>>>,
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
-    for (partition, records) in partitions.0 {
+    for (Text(partition), records) in partitions.0 {
         for (index, record) in records.into_iter().enumerate() {
             let place = |name: &str| format!("records.{partition}[{index}].{name}");
             let offset = record.offset.0.ok_or_else(|| missing(&place("offset")))?;
@@ -59,7 +51,7 @@ pub(super) fn messages(
             message.order_key = Some(partition.clone().into_owned());
             for (name, value) in record.headers.into_iter().flatten().flat_map(|header| header.0) {
                 let value = fields::text_or_base64(value.unwrap_or_default().0);
-                message.attributes.insert(name.into_owned(), value);
+                message.attributes.insert(name.0.into_owned(), value);
             }
             if let Some(topic) = record.topic {
                 message.attributes.insert(TOPIC.to_owned(), topic.0.into_owned());
@@ -76,12 +68,5 @@ pub(super) fn messages(
 }
 
 fn find(event: &Bytes, index: usize) -> Option<Bytes> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow)]
-        records: Entries<Present, Vec<&'a RawValue>>,
-    }
-    let found: Event<'_> = serde_json::from_slice(event).ok()?;
-    let record = found.records.0.iter().flat_map(|(_, records)| records).nth(index)?;
-    Some(event.slice_ref(record.get().as_bytes()))
+    fields::item_of_lists(event, "records", index)
 }

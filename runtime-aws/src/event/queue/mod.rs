@@ -15,11 +15,14 @@ mod kafka;
 mod mq;
 mod record;
 
-use super::{Text, batch::Source, fields::Entries, wrong};
+use super::{
+    Text,
+    batch::Source,
+    fields::{Entries, object},
+    wrong,
+};
 use bytes::Bytes;
 use omnifn_core::{Batch, Error, Message, Result, json};
-use serde::Deserialize;
-use std::borrow::Cow;
 
 #[cfg(feature = "testing")]
 pub(crate) use kafka::{KEY as KAFKA_KEY, TOPIC as KAFKA_TOPIC};
@@ -28,22 +31,16 @@ pub(crate) use mq::QUEUE as MQ_QUEUE;
 
 const SOURCES: &str = "SQS, SNS, Kinesis, Kafka or Amazon MQ";
 
-#[derive(Deserialize)]
-struct QueueEvent<'a> {
-    #[serde(rename = "Records", borrow, default)]
-    records: Option<Vec<record::Record<'a>>>,
-    #[serde(rename = "eventSource", borrow, default)]
-    event_source: Option<Text<'a>>,
-    #[serde(rename = "eventSourceArn", borrow, default)]
-    event_source_arn: Option<Text<'a>>,
-    #[serde(rename = "bootstrapServers", borrow, default)]
-    bootstrap_servers: Option<Text<'a>>,
-    #[serde(rename = "records", borrow, default)]
-    partitions: Option<Entries<Cow<'a, str>, Vec<kafka::Record<'a>>>>,
-    #[serde(borrow, default)]
-    messages: Option<Vec<mq::ActiveMessage<'a>>>,
-    #[serde(rename = "rmqMessagesByQueue", borrow, default)]
-    queues: Option<Entries<Cow<'a, str>, Vec<mq::RabbitMessage<'a>>>>,
+object! {
+    struct QueueEvent<'a> {
+        records: Option<Vec<record::Record<'a>>> = "Records",
+        event_source: Option<Text<'a>> = "eventSource",
+        event_source_arn: Option<Text<'a>> = "eventSourceArn",
+        bootstrap_servers: Option<Text<'a>> = "bootstrapServers",
+        partitions: Option<Entries<Text<'a>, Vec<kafka::Record<'a>>>> = "records",
+        messages: Option<Vec<mq::ActiveMessage<'a>>> = "messages",
+        queues: Option<Entries<Text<'a>, Vec<mq::RabbitMessage<'a>>>> = "rmqMessagesByQueue",
+    }
 }
 
 /// The messages, what they come from, and its ARN: one event holds those of one event source mapping.

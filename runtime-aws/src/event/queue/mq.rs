@@ -10,55 +10,39 @@
 //! The attribute `mq.queue` is the queue's name; what else a message has is found by `Message::raw`.
 
 use super::{
-    super::fields::{self, Entries, Integer, Present, SignedBytes},
-    Text,
+    super::fields::{self, Entries, Integer, SignedBytes, object},
+    Text, missing,
 };
 use bytes::Bytes;
 use omnifn_core::{Message, Raw, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// The attribute that holds the name of the queue that a message was in.
 pub(crate) const QUEUE: &str = "mq.queue";
 
-#[derive(Deserialize)]
-pub(super) struct ActiveMessage<'a> {
-    #[serde(rename = "messageID", borrow)]
-    id: Text<'a>,
-    #[serde(default)]
-    timestamp: Integer,
-    #[serde(borrow, default)]
-    destination: Option<Destination<'a>>,
-    #[serde(borrow, default)]
-    data: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    properties: Option<Entries<Cow<'a, str>, &'a RawValue>>,
-}
+object! {
+    pub(super) struct ActiveMessage<'a> {
+        id: Option<Text<'a>> = "messageID",
+        timestamp: Integer = "timestamp",
+        destination: Option<Destination<'a>> = "destination",
+        data: Option<Text<'a>> = "data",
+        properties: Option<Entries<Text<'a>, &'a RawValue>> = "properties",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Destination<'a> {
-    #[serde(borrow, default)]
-    physical_name: Option<Text<'a>>,
-}
+    struct Destination<'a> {
+        physical_name: Option<Text<'a>> = "physicalName",
+    }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RabbitMessage<'a> {
-    #[serde(borrow, default)]
-    basic_properties: Option<BasicProperties<'a>>,
-    #[serde(borrow, default)]
-    data: Option<Text<'a>>,
-}
+    pub(super) struct RabbitMessage<'a> {
+        basic_properties: Option<BasicProperties<'a>> = "basicProperties",
+        data: Option<Text<'a>> = "data",
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BasicProperties<'a> {
-    #[serde(borrow, default)]
-    message_id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    headers: Option<Entries<Cow<'a, str>, &'a RawValue>>,
+    struct BasicProperties<'a> {
+        message_id: Option<Text<'a>> = "messageId",
+        headers: Option<Entries<Text<'a>, &'a RawValue>> = "headers",
+    }
 }
 
 pub(super) fn active_messages(
@@ -67,8 +51,9 @@ pub(super) fn active_messages(
     event: &Bytes,
 ) -> Result<Vec<Message>> {
     let read = |(index, message): (usize, ActiveMessage<'_>)| {
+        let id = message.id.ok_or_else(|| missing(&format!("messages[{index}].messageID")))?;
         let data = data(message.data, || format!("messages[{index}].data"))?;
-        let mut read = Message::new(message.id.0, source, data);
+        let mut read = Message::new(id.0, source, data);
         read.time = message.timestamp.time();
         attributes(&mut read, message.properties);
         if let Some(name) = message.destination.and_then(|destination| destination.physical_name) {
@@ -80,12 +65,12 @@ pub(super) fn active_messages(
 }
 
 pub(super) fn rabbit_messages(
-    queues: Entries<Cow<'_, str>, Vec<RabbitMessage<'_>>>,
+    queues: Entries<Text<'_>, Vec<RabbitMessage<'_>>>,
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
-    for (queue, group) in queues.0 {
+    for (Text(queue), group) in queues.0 {
         for (index, message) in group.into_iter().enumerate() {
             let data = data(message.data, || format!("rmqMessagesByQueue.{queue}[{index}].data"))?;
             let properties = message.basic_properties.unwrap_or_default();
@@ -107,10 +92,10 @@ fn data(text: Option<Text<'_>>, place: impl FnOnce() -> String) -> Result<Bytes>
     text.map_or_else(|| Ok(Bytes::new()), |text| fields::base64(&text.0, place))
 }
 
-fn attributes(message: &mut Message, properties: Option<Entries<Cow<'_, str>, &RawValue>>) {
+fn attributes(message: &mut Message, properties: Option<Entries<Text<'_>, &RawValue>>) {
     for (name, value) in properties.map(|properties| properties.0).unwrap_or_default() {
         if value.get() != "null" {
-            message.attributes.insert(name.into_owned(), attribute(value));
+            message.attributes.insert(name.0.into_owned(), attribute(value));
         }
     }
 }
@@ -135,22 +120,9 @@ fn attribute(value: &RawValue) -> String {
 }
 
 fn find_active(event: &Bytes, index: usize) -> Option<Bytes> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(borrow)]
-        messages: Vec<&'a RawValue>,
-    }
-    let found: Event<'_> = serde_json::from_slice(event).ok()?;
-    found.messages.get(index).map(|message| event.slice_ref(message.get().as_bytes()))
+    fields::item(event, "messages", index)
 }
 
 fn find_rabbit(event: &Bytes, index: usize) -> Option<Bytes> {
-    #[derive(Deserialize)]
-    struct Event<'a> {
-        #[serde(rename = "rmqMessagesByQueue", borrow)]
-        queues: Entries<Present, Vec<&'a RawValue>>,
-    }
-    let found: Event<'_> = serde_json::from_slice(event).ok()?;
-    let message = found.queues.0.iter().flat_map(|(_, messages)| messages).nth(index)?;
-    Some(event.slice_ref(message.get().as_bytes()))
+    fields::item_of_lists(event, "rmqMessagesByQueue", index)
 }

@@ -9,7 +9,7 @@
 //!   (docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html). Records that a producer has aggregated stay so.
 
 use super::{
-    super::fields::{self, Integer, Seconds},
+    super::fields::{self, Integer, Seconds, object},
     Source, Text, missing,
 };
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A record of any source. SQS, whose batches are the largest, has its fields here; the others' are boxed, so that
-/// its records stay small.
+/// its records stay small. Its structs are derived, which reads them a little faster than `object!`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record<'a> {
@@ -62,54 +62,42 @@ struct MessageAttribute<'a> {
     binary_value: Option<Text<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Sns<'a> {
-    #[serde(borrow)]
-    message_id: Text<'a>,
-    #[serde(borrow)]
-    topic_arn: Text<'a>,
-    #[serde(borrow, default)]
-    subject: Option<Text<'a>>,
-    #[serde(borrow)]
-    message: Text<'a>,
-    #[serde(borrow, default)]
-    timestamp: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    message_attributes: Option<BTreeMap<Cow<'a, str>, SnsAttribute<'a>>>,
+object! {
+    struct Sns<'a> {
+        message_id: Option<Text<'a>> = "MessageId",
+        topic_arn: Option<Text<'a>> = "TopicArn",
+        subject: Option<Text<'a>> = "Subject",
+        message: Option<Text<'a>> = "Message",
+        timestamp: Option<Text<'a>> = "Timestamp",
+        message_attributes: Option<BTreeMap<Cow<'a, str>, SnsAttribute<'a>>> = "MessageAttributes",
+    }
+
+    struct SnsAttribute<'a> {
+        value: Option<Text<'a>> = "Value",
+    }
+
+    struct Kinesis<'a> {
+        partition_key: Option<Text<'a>> = "partitionKey",
+        sequence_number: Option<Text<'a>> = "sequenceNumber",
+        data: Option<Text<'a>> = "data",
+        approximate_arrival_timestamp: Seconds = "approximateArrivalTimestamp",
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SnsAttribute<'a> {
-    #[serde(borrow, default)]
-    value: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Kinesis<'a> {
-    #[serde(borrow, default)]
-    partition_key: Option<Text<'a>>,
-    #[serde(borrow)]
-    sequence_number: Text<'a>,
-    #[serde(borrow)]
-    data: Text<'a>,
-    #[serde(default)]
-    approximate_arrival_timestamp: Seconds,
-}
+/// Reads a record of one source: its index, the event and what finds it there again.
+type Read = fn(Record<'_>, usize, &Bytes, Raw) -> Result<Message>;
 
 pub(super) fn messages(
     records: Vec<Record<'_>>,
     event: &Bytes,
 ) -> Result<(Batch<Message>, Source, String)> {
-    let (mut source, mut arn) = (Source::Sqs, String::new());
-    let mut messages = Vec::with_capacity(records.len());
+    let mut source = Source::Sqs;
+    let mut messages: Vec<Message> = Vec::with_capacity(records.len());
     for (index, record) in records.into_iter().enumerate() {
-        let (message, from) = match &*record.event_source.0 {
-            "aws:sqs" => (sqs(record, index, event)?, Source::Sqs),
-            "aws:sns" => (sns(record, index, event)?, Source::Asynchronous("SNS")),
-            "aws:kinesis" => (kinesis(record, index)?, Source::Kinesis),
+        let (from, read): (_, Read) = match &*record.event_source.0 {
+            "aws:sqs" => (Source::Sqs, sqs),
+            "aws:sns" => (Source::Asynchronous("SNS"), sns),
+            "aws:kinesis" => (Source::Kinesis, kinesis),
             other => {
                 return Err(Error::malformed(format!(
                     "`Records[{index}].eventSource` is `{other}`, but `aws:sqs`, `aws:sns` or `aws:kinesis` was expected"
@@ -118,15 +106,15 @@ pub(super) fn messages(
         };
         if index == 0 {
             source = from;
-            arn.clone_from(&message.source);
         } else if from != source {
             // Lambda never mixes them; what answer would fit is not known.
             return Err(Error::malformed(format!(
                 "`Records[{index}].eventSource` is another than that of `Records[0]`"
             )));
         }
-        messages.push(message.with_raw(Raw::part(event.clone(), index, fields::record)));
+        messages.push(read(record, index, event, Raw::part(event.clone(), index, fields::record))?);
     }
+    let arn = messages.first().map(|message| message.source.clone()).unwrap_or_default();
     Ok((Batch::new(messages), source, arn))
 }
 
@@ -134,12 +122,12 @@ fn required<'a>(text: Option<Text<'a>>, index: usize, name: &str) -> Result<Text
     text.ok_or_else(|| missing(&format!("Records[{index}].{name}")))
 }
 
-fn sqs(record: Record<'_>, index: usize, event: &Bytes) -> Result<Message> {
+fn sqs(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Message> {
     let id = required(record.message_id, index, "messageId")?;
     let body = required(record.body, index, "body")?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
     let is_fifo = arn.0.ends_with(".fifo");
-    let mut message = Message::new(id.0, arn.0, body.into_bytes(event));
+    let mut message = Message::new(id.0, arn.0, body.into_bytes(event)).with_raw(raw);
     message.time = record.attributes.sent_timestamp.time();
     message.attempt = record.attributes.approximate_receive_count.count();
     // A standard queue may have group ids too (for fairness between tenants); they promise no order.
@@ -153,10 +141,12 @@ fn sqs(record: Record<'_>, index: usize, event: &Bytes) -> Result<Message> {
     Ok(message)
 }
 
-fn sns(record: Record<'_>, index: usize, event: &Bytes) -> Result<Message> {
+fn sns(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Message> {
     let sns = record.sns.ok_or_else(|| missing(&format!("Records[{index}].Sns")))?;
-    let data = sns.message.into_bytes(event);
-    let mut message = Message::new(sns.message_id.0, sns.topic_arn.0, data);
+    let id = required(sns.message_id, index, "Sns.MessageId")?;
+    let arn = required(sns.topic_arn, index, "Sns.TopicArn")?;
+    let data = required(sns.message, index, "Sns.Message")?.into_bytes(event);
+    let mut message = Message::new(id.0, arn.0, data).with_raw(raw);
     message.time = sns.timestamp.and_then(|time| rfc3339::parse(&time.0));
     if let Some(subject) = sns.subject {
         message.attributes.insert("Subject".to_owned(), subject.0.into_owned());
@@ -169,12 +159,13 @@ fn sns(record: Record<'_>, index: usize, event: &Bytes) -> Result<Message> {
     Ok(message)
 }
 
-fn kinesis(record: Record<'_>, index: usize) -> Result<Message> {
+fn kinesis(record: Record<'_>, index: usize, _: &Bytes, raw: Raw) -> Result<Message> {
     let kinesis = record.kinesis.ok_or_else(|| missing(&format!("Records[{index}].kinesis")))?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
-    let data = fields::base64(&kinesis.data.0, || format!("Records[{index}].kinesis.data"))?;
-    let id = record.event_id.unwrap_or(kinesis.sequence_number);
-    let mut message = Message::new(id.0, arn.0, data);
+    let data = required(kinesis.data, index, "kinesis.data")?;
+    let data = fields::base64(&data.0, || format!("Records[{index}].kinesis.data"))?;
+    let id = required(record.event_id.or(kinesis.sequence_number), index, "eventID")?;
+    let mut message = Message::new(id.0, arn.0, data).with_raw(raw);
     message.time = kinesis.approximate_arrival_timestamp.0;
     message.order_key = kinesis.partition_key.map(|key| key.0.into_owned());
     Ok(message)
