@@ -12,12 +12,16 @@
 //! and Lambda keeps the trace when it tries again. A codec knows no clock, and one would tell another time each
 //! try.
 
-use super::{Text, fields::Present, wrong};
+use super::{
+    Text,
+    fields::{Present, object},
+    wrong,
+};
 use crate::api;
 use bytes::Bytes;
 use http::HeaderMap;
 use omnifn_core::{Error, Raw, Result, TimerEvent, json, rfc3339};
-use serde::{Deserialize, de::IgnoredAny};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,27 +29,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// at most, Scheduler for 24 (docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets.html).
 const LONGEST_DELAY: Duration = Duration::from_secs(25 * 3600);
 
-/// Members are read when it is clear whose they are: those of a custom input may have any type.
-#[derive(Default, Deserialize)]
-struct Input<'a> {
-    #[serde(rename = "detail-type", borrow, default)]
-    detail_type: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    time: Option<&'a RawValue>,
-    #[serde(rename = "scheduled-time", alias = "scheduledTime", borrow, default)]
-    scheduled_time: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    resources: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    detail: Option<&'a RawValue>,
-    #[serde(rename = "Records", default)]
-    records: Present,
-    #[serde(rename = "requestContext", default)]
-    request_context: Present,
-    #[serde(rename = "eventSource", default)]
-    event_source: Present,
-    #[serde(default)]
-    awslogs: Present,
+object! {
+    /// Members are read when it is clear whose they are: those of a custom input may have any type.
+    struct Input<'a> {
+        detail_type: Option<&'a RawValue> = "detail-type",
+        time: Option<&'a RawValue> = "time",
+        scheduled_time: Option<&'a RawValue> = "scheduled-time" | "scheduledTime",
+        resources: Option<&'a RawValue> = "resources",
+        detail: Option<&'a RawValue> = "detail",
+        records: Present = "Records",
+        request_context: Present = "requestContext",
+        event_source: Present = "eventSource",
+        awslogs: Present = "awslogs",
+    }
 }
 
 pub(super) fn decode(bytes: &Bytes, headers: &HeaderMap) -> Result<TimerEvent> {
