@@ -15,8 +15,8 @@ use std::{
 };
 
 /// Structs that are read from an object, by the names of its members. Every field has a default, for a member that is not
-/// there; which ones must be there, the readers say. Serde's derive would also read the struct from a list, and makes
-/// three times the code: that is felt in a function's binary.
+/// there; which ones must be there, the readers say. Serde's derive would also read the struct from a list, which took 45
+/// KB more of a function's binary for the events that are read so.
 macro_rules! object {
     ($(
         $(#[$outer:meta])*

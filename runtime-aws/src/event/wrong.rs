@@ -3,7 +3,7 @@
 use omnifn_core::Error;
 use serde_json::Value;
 
-/// `this function handles queue events (from SQS), but the payload is an HTTP event of payload format 2.0: ..`.
+/// `this function handles queue events (from SQS, ..), but the payload is an HTTP event of payload format 2.0: ..`.
 /// Only called on failure, so the second look at the payload costs the happy path nothing.
 pub(super) fn event(trigger: &str, sources: &str, bytes: &[u8], departs: &Error) -> Error {
     let found = describe(bytes);

@@ -1,9 +1,9 @@
 //! What survives each envelope, and what Lambda makes of what functions answer.
 
-use crate::{AwsCodec, PartialBatch, Reply};
+use crate::{AwsCodec, PartialBatch, Reply, env};
 use omnifn_core::{
-    Batch, ChangeKind, Codec as _, Context, Document, DocumentChange, DocumentValue, Event,
-    Function, Message, Number, ObjectChange, ObjectEvent, TimerEvent, Trigger, each,
+    Batch, ChangeKind, Codec as _, Context, Document, DocumentChange, DocumentValue, Environment,
+    Event, Function, Message, Number, ObjectChange, ObjectEvent, TimerEvent, Trigger, each,
     testing::{Answer, Inverse, Sample, losses},
 };
 use serde_json::{Value, json};
@@ -488,15 +488,10 @@ async fn a_failure_brings_back_what_lambda_cannot_keep_apart() {
     let database = json!({"database": [change("1"), change("bad"), change("3")]});
     let object = |key: &str| json!({"id": key, "bucket": "b", "key": key, "change": "created"});
     let storage = json!({"storage": [object("1"), object("bad"), object("3")]});
-    let named = AwsCodec::new(PartialBatch::Sources(
-        [
-            "arn:source",
-            "arn:aws:dynamodb:us-east-1:1:table/t/stream/x",
-            "arn:aws:sqs:us-east-1:123456789012:local",
-        ]
-        .map(str::to_owned)
-        .into(),
-    ));
+    let sources = "arn:source, arn:aws:dynamodb:us-east-1:1:table/t/stream/x, \
+                   arn:aws:sqs:us-east-1:123456789012:local";
+    let environment = Environment::from_iter([(env::OMNIFN_PARTIAL_BATCH, sources)]);
+    let named = AwsCodec::new(env::partial_batch(&environment));
     for (sample, envelope, partial, whole) in [
         (&queue, "sqs", &["s:bad"][..], &["s:1", "s:bad", "s:3"][..]),
         (&queue, "kinesis", &["s:bad", "s:3"], &["s:1", "s:bad", "s:3"]),
