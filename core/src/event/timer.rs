@@ -25,7 +25,7 @@ pub struct TimerEvent {
     ///
     /// A custom `Input` on AWS tells it by a member `time`, `scheduled-time` or `scheduledTime` in RFC 3339, which
     /// EventBridge Scheduler writes in place of `<aws.scheduler.scheduled-time>`. Without one it is the second in which
-    /// the invocation's trace began, shortly after the timer was due.
+    /// the invocation's trace began, shortly after the timer was due: not for telling one firing from another.
     pub time: SystemTime,
     /// What the schedule passes along, if anything: the `detail` of a scheduled event or the custom `Input` on AWS, the
     /// body on Google.

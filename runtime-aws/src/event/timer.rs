@@ -8,9 +8,9 @@
 //! `scheduled-time` or `scheduledTime` in RFC 3339: Scheduler writes it in place of `<aws.scheduler.scheduled-time>`
 //! (docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html). Else it is the second in
 //! which the invocation's trace began, which every invocation carries (`Root=1-SECONDS-..`,
-//! docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html): a schedule has no caller who would have begun it earlier,
-//! and Lambda keeps the trace when it tries again. A codec knows no clock, and one would tell another time each
-//! try.
+//! docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html): a schedule has no caller who would have begun it earlier.
+//! A codec knows no clock, and a clock would tell another time each try; that Lambda keeps the trace when it tries again is
+//! not verified.
 
 use super::{
     Text,
