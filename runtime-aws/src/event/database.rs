@@ -30,11 +30,11 @@ object! {
         records: Option<Vec<Record<'a>>> = "Records",
     }
 
-    struct Record<'a> {
+    struct Record<'a> requires event_source as "eventSource" {
         event_source: Text<'a> = "eventSource",
         event_source_arn: Option<Text<'a>> = "eventSourceARN",
         event_name: Option<Text<'a>> = "eventName",
-        dynamodb: Option<StreamRecord<'a>> = "dynamodb",
+        dynamodb: Option<Box<StreamRecord<'a>>> = "dynamodb",
     }
 
     struct StreamRecord<'a> {

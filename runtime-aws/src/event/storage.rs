@@ -53,11 +53,11 @@ object! {
         message: Option<Text<'a>> = "Message",
     }
 
-    struct Record<'a> {
+    struct Record<'a> requires event_source as "eventSource" {
         event_source: Text<'a> = "eventSource" | "EventSource",
         event_name: Option<Text<'a>> = "eventName",
         event_time: Option<Text<'a>> = "eventTime",
-        s3: Option<S3<'a>> = "s3",
+        s3: Option<Box<S3<'a>>> = "s3",
         sns: Option<Sns<'a>> = "Sns",
         message_id: Option<Text<'a>> = "messageId",
         body: Option<Text<'a>> = "body",
@@ -450,6 +450,14 @@ mod tests {
             "this function handles storage events (from S3), but the payload is an event of `aws:sqs`: \
              `Records[1].body` holds no notification of S3: `Records` is missing"
         );
+    }
+
+    #[test]
+    fn a_list_of_empty_records_ends_at_the_first() {
+        let event = Bytes::from(format!("{{\"Records\":[{}{{}}]}}", "{},".repeat(1_000)));
+        let Err(error) = decode(&event, |_| true) else { panic!("must be refused") };
+        let end = "missing field `eventSource` at line 1 column 14";
+        assert!(error.to_string().ends_with(end), "{error}");
     }
 
     #[test]

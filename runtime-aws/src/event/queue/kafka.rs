@@ -22,7 +22,7 @@ pub(crate) const TOPIC: &str = "kafka.topic";
 pub(crate) const KEY: &str = "kafka.key";
 
 object! {
-    pub(super) struct Record<'a> {
+    pub(super) struct Record<'a> requires offset as "offset" {
         topic: Option<Text<'a>> = "topic",
         offset: Integer = "offset",
         timestamp: Integer = "timestamp",

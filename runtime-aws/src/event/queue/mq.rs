@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 pub(crate) const QUEUE: &str = "mq.queue";
 
 object! {
-    pub(super) struct ActiveMessage<'a> {
+    pub(super) struct ActiveMessage<'a> requires id as "messageID" {
         id: Option<Text<'a>> = "messageID",
         timestamp: Integer = "timestamp",
         destination: Option<Destination<'a>> = "destination",
@@ -34,7 +34,7 @@ object! {
         physical_name: Option<Text<'a>> = "physicalName",
     }
 
-    pub(super) struct RabbitMessage<'a> {
+    pub(super) struct RabbitMessage<'a> requires data as "data" {
         basic_properties: Option<BasicProperties<'a>> = "basicProperties",
         data: Option<Text<'a>> = "data",
     }
