@@ -25,7 +25,8 @@ pub const HANDLER: &str = "_HANDLER";
 /// The function to run, of a binary that has several. Wins over [`HANDLER`].
 pub const OMNIFN_FUNCTION: &str = "OMNIFN_FUNCTION";
 /// The event sources whose mappings report partial failures (`FunctionResponseTypes` holds
-/// `ReportBatchItemFailures`): ARNs separated by commas, or `*` for all. None unless set.
+/// `ReportBatchItemFailures`): the ARNs of SQS queues, Kinesis streams and `DynamoDB` table streams, separated by
+/// commas, or `*` for all. None unless set.
 pub const OMNIFN_PARTIAL_BATCH: &str = "OMNIFN_PARTIAL_BATCH";
 /// `OMNIFN_SECRET_<NAME>` holds the name or the ARN of the secret that the function knows as `NAME`.
 pub const OMNIFN_SECRET_PREFIX: &str = "OMNIFN_SECRET_";

@@ -9,6 +9,9 @@
 //! - An SQS batch is answered partially only where [`env::OMNIFN_PARTIAL_BATCH`] says that its event source
 //!   mapping honours that; else one failed message fails the batch, because Lambda deletes all of them when the
 //!   mapping does not report partial failures.
+//! - So it is for the streams of Kinesis and `DynamoDB`. There Lambda goes on from the lowest item that failed: what comes
+//!   behind it in the batch is delivered again even if it was done, whatever its key. SNS, Kafka, Amazon MQ, S3 and
+//!   EventBridge deliver an event again as a whole.
 //! - An HTTP function sees the path without the API's stage, so that one router serves every cloud.
 //! - Between invocations the process is frozen: work after the answer belongs into `Context::defer`.
 //!
@@ -27,7 +30,8 @@ mod secret;
 pub mod testing;
 
 pub use event::{
-    AwsCodec, Envelope, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, PartialBatch, Reply,
+    AwsCodec, BatchOrigin, Envelope, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, PartialBatch,
+    Reply,
 };
 
 use omnifn_core::{App, BoxFuture, Environment, Host, Platform, Result, Secret};

@@ -25,12 +25,20 @@ fn same(provider: &str, trigger: Trigger) -> BTreeMap<String, Fixture> {
     files.map(read).filter(|(name, _)| name.starts_with("same_")).collect()
 }
 
-/// Where a message comes from is the provider's own, and so is how often it was tried.
+/// What is each provider's own: where an item comes from, how often it was tried, and what only one of them tells.
+const OWN: [(&str, &[&str]); 3] = [
+    ("queue", &["source", "attempt"]),
+    ("storage", &["id", "kind", "etag", "version", "attempt"]),
+    ("database", &["id", "source", "order_key", "attempt", "updated_fields"]),
+];
+
 fn neutral(event: &Value) -> Value {
     let mut event = event.clone();
-    for message in event["queue"].as_array_mut().into_iter().flatten() {
-        let message = message.as_object_mut().expect("a message is an object");
-        message.retain(|name, _| !matches!(name.as_str(), "source" | "attempt"));
+    for (trigger, own) in OWN {
+        for item in event.get_mut(trigger).and_then(Value::as_array_mut).into_iter().flatten() {
+            let item = item.as_object_mut().expect("an item is an object");
+            item.retain(|name, _| !own.contains(&name.as_str()));
+        }
     }
     event
 }

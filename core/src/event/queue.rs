@@ -8,14 +8,18 @@ use std::{collections::BTreeMap, time::SystemTime};
 #[non_exhaustive]
 pub struct Message {
     /// The provider's identifier, unique in its batch and the same on redelivery: `messageId` of SQS and of
-    /// Pub/Sub, `eventID` of Kinesis, topic, partition and offset of Kafka, the task's name of Cloud Tasks.
+    /// Pub/Sub, `MessageId` of SNS, `eventID` of Kinesis, `TOPIC-PARTITION@OFFSET` of Kafka, `messageID` of `ActiveMQ`, the
+    /// task's name of Cloud Tasks. `RabbitMQ` leaves it to the publisher: without one it is made of the queue and the place
+    /// in the batch.
     pub id: String,
     /// Where it comes from: the ARN of the queue, topic, stream or cluster on AWS, the resource name of the subscription
     /// or queue on Google.
     pub source: String,
     /// When it was published, if the provider says.
     pub time: Option<SystemTime>,
-    /// Attributes beside the data. Binary attribute values of SQS are in base64.
+    /// Attributes beside the data. Binary values are in base64. On AWS these are the message attributes of SQS and SNS
+    /// (and `Subject`, where a message of SNS has one), the headers of Kafka and `RabbitMQ`, and the properties of
+    /// `ActiveMQ`; `kafka.topic`, `kafka.key` and `mq.queue` say where a message was.
     pub attributes: BTreeMap<String, String>,
     /// The group within which order is promised: a FIFO queue's message group, a stream's partition key, a Kafka
     /// partition, Pub/Sub's ordering key.

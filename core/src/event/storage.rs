@@ -18,8 +18,8 @@ use std::{fmt, time::SystemTime};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ObjectEvent {
-    /// Unique in its batch and the same on redelivery: made of the object and its `sequencer` on S3, the event's id on
-    /// Cloud Storage. Behind a queue or a topic, the id of the message that carried it.
+    /// Unique in its batch and the same on redelivery: `BUCKET/KEY@SEQUENCER` on S3, also behind a queue or a topic; on
+    /// Cloud Storage the event's id, or that of the Pub/Sub message that carried it.
     pub id: String,
     /// The bucket's name.
     pub bucket: String,

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 /// One firing of a timer.
 ///
-/// On AWS a schedule with a custom `Input` sends that and nothing else: a function for it takes a
-/// [`Payload`](crate::Payload).
+/// On AWS a schedule with an `Input` of its own sends that and nothing else: it becomes the data, and the timer has no
+/// name. Such a function can also take a [`Payload`](crate::Payload).
 ///
 /// ```
 /// use omnifn_core::{Context, TimerEvent};
@@ -22,8 +22,13 @@ pub struct TimerEvent {
     /// tell.
     pub name: String,
     /// When the timer was due. The same when a firing is delivered again.
+    ///
+    /// A custom `Input` on AWS tells it by a member `time`, `scheduled-time` or `scheduledTime` in RFC 3339, which
+    /// EventBridge Scheduler writes in place of `<aws.scheduler.scheduled-time>`. Without one it is the second in which
+    /// the invocation's trace began, shortly after the timer was due: not for telling one firing from another.
     pub time: SystemTime,
-    /// What the schedule passes along, if anything.
+    /// What the schedule passes along, if anything: the `detail` of a scheduled event or the custom `Input` on AWS, the
+    /// body on Google.
     pub data: Option<Bytes>,
     raw: Raw,
 }

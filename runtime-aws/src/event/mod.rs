@@ -1,11 +1,15 @@
 //! Lambda's events and answers: which file reads which trigger's.
 
+mod batch;
 mod cloud;
+mod database;
 mod direct;
+mod fields;
 mod http;
 mod http_response;
 mod large;
 mod queue;
+mod storage;
 mod text;
 mod timer;
 mod word;
@@ -15,15 +19,18 @@ use crate::api;
 use ::http::{HeaderMap, request::Parts};
 use bytes::Bytes;
 use omnifn_core::{
-    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Result,
-    TraceContext, Trigger,
+    BatchOutcome, Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused,
+    Result, TraceContext, Trigger,
 };
 use std::{
     borrow::Cow,
     time::{Duration, UNIX_EPOCH},
 };
 
+pub use batch::BatchOrigin;
 pub use http::Envelope;
+#[cfg(feature = "testing")]
+pub(crate) use queue::{KAFKA_KEY, KAFKA_TOPIC, MQ_QUEUE};
 
 /// The most bytes of JSON that Lambda takes as an answer: 6 MiB and 100 bytes, beyond which the Runtime API
 /// answers 413 (measured on AWS's Runtime Interface Emulator).
@@ -39,7 +46,8 @@ pub struct AwsCodec {
 }
 
 /// Which event source mappings report partial failures: `FunctionResponseTypes` holds
-/// `ReportBatchItemFailures`. Only then does Lambda keep the failed messages of a batch that is answered.
+/// `ReportBatchItemFailures`. Only then does Lambda keep the failed messages of a batch that is answered. Only SQS, Kinesis
+/// and `DynamoDB` are asked: an answer to another source never names what failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PartialBatch {
     /// None that is known of: a failed message fails its batch.
@@ -57,13 +65,8 @@ pub enum PartialBatch {
 pub enum Origin {
     /// An HTTP event.
     Http(Envelope),
-    /// Messages of a queue.
-    Queue {
-        /// Whether the answer may name the failed messages.
-        is_partial: bool,
-        /// How many messages there were.
-        messages: usize,
-    },
+    /// Messages, or changes of objects or documents.
+    Batch(BatchOrigin),
     /// A call whose caller waits: the answer is the document itself.
     Direct,
     /// Anything else: the answer is the document itself, if anyone reads it.
@@ -91,12 +94,18 @@ impl AwsCodec {
         Self { partial }
     }
 
-    fn is_partial(&self, source: &str) -> bool {
-        match &self.partial {
-            PartialBatch::Never => false,
-            PartialBatch::Always => true,
-            PartialBatch::Sources(sources) => sources.iter().any(|arn| arn == source),
-        }
+    /// Whether Lambda reads a partial answer to a batch of this event source.
+    fn is_partial(&self, source: batch::Source, source_arn: &str) -> bool {
+        source.reports_failures()
+            && match &self.partial {
+                PartialBatch::Never => false,
+                PartialBatch::Always => true,
+                PartialBatch::Sources(sources) => sources.iter().any(|arn| arn == source_arn),
+            }
+    }
+
+    fn batch(&self, source: batch::Source, source_arn: &str, items: usize) -> BatchOrigin {
+        BatchOrigin::new(source, self.is_partial(source, source_arn), items)
     }
 }
 
@@ -117,14 +126,31 @@ impl Codec for AwsCodec {
         let (decoded, origin) = match trigger {
             Trigger::Http => http::decode(&event)?,
             Trigger::Queue => {
-                let (batch, source) = queue::decode(&event).map_err(refuse)?;
-                let origin = Origin::Queue {
-                    is_partial: self.is_partial(&source),
-                    messages: batch.items.len(),
-                };
-                (Event::Queue(batch), origin)
+                let (batch, source, arn) = queue::decode(&event).map_err(refuse)?;
+                let origin = self.batch(source, &arn, batch.items.len());
+                (Event::Queue(batch), Origin::Batch(origin))
             }
-            Trigger::Timer => (Event::Timer(timer::decode(&event).map_err(refuse)?), Origin::Plain),
+            Trigger::Storage => {
+                let is_partial = |arn: &str| self.is_partial(batch::Source::Sqs, arn);
+                let found = storage::decode(&event, is_partial).map_err(refuse)?;
+                for (id, error) in &found.refused {
+                    // It fails without reaching the handler, so nobody else tells.
+                    tracing::error!(message_id = id, ?error, "message refused");
+                }
+                let mut origin = self.batch(found.source, &found.arn, found.batch.items.len());
+                origin.carriers = found.carriers;
+                origin.refused = found.refused.into_iter().map(|(id, _)| id).collect();
+                (Event::Storage(found.batch), Origin::Batch(origin))
+            }
+            Trigger::Database => {
+                let (batch, arn) = database::decode(&event).map_err(refuse)?;
+                let origin = self.batch(batch::Source::DynamoDb, &arn, batch.items.len());
+                (Event::Database(batch), Origin::Batch(origin))
+            }
+            Trigger::Timer => {
+                let timer = timer::decode(&event, &parts.headers).map_err(refuse)?;
+                (Event::Timer(timer), Origin::Plain)
+            }
             Trigger::Event => (Event::Cloud(cloud::decode(&event).map_err(refuse)?), Origin::Plain),
             Trigger::Direct => {
                 (Event::Direct(direct::decode(&event).map_err(refuse)?), Origin::Direct)
@@ -143,8 +169,8 @@ impl Codec for AwsCodec {
         let document = match (origin, outcome) {
             (_, Err(error)) if error.kind() == ErrorKind::TooLarge => return error_reply(&error),
             (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
-            (Origin::Queue { is_partial, messages }, Ok(Outcome::Batch(outcome))) => {
-                match queue::encode(&outcome, is_partial, messages) {
+            (Origin::Batch(origin), Ok(Outcome::Batch(outcome))) => {
+                match batch::encode(&origin, &outcome) {
                     Ok(document) => document,
                     Err(error) => return error_reply(&error),
                 }
@@ -152,7 +178,13 @@ impl Codec for AwsCodec {
             (_, Ok(Outcome::Payload(json))) => json,
             (_, Ok(Outcome::Event(event))) => event.to_structured().into(),
             (_, Ok(Outcome::Done | Outcome::Batch(_))) => Bytes::from_static(b"null"),
-            (Origin::Queue { .. }, Err(error)) if error.is_discard() => queue::ACKNOWLEDGED,
+            (Origin::Batch(origin), Err(error)) if error.is_discard() => {
+                // What was discarded is the handler's batch, not the messages that never reached it.
+                match batch::encode(&origin, &BatchOutcome::success()) {
+                    Ok(document) => document,
+                    Err(error) => return error_reply(&error),
+                }
+            }
             (Origin::Plain, Err(error)) if error.is_discard() => Bytes::from_static(b"null"),
             (_, Err(error)) => return error_reply(&error),
             (_, Ok(other)) => {
@@ -250,7 +282,7 @@ fn context(headers: HeaderMap, event: Bytes) -> Context {
 }
 
 /// Text that points into the event where it holds no escapes.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
 impl Text<'_> {
@@ -290,7 +322,15 @@ mod tests {
         assert!(!files.is_empty());
         for file in files {
             let partial = if file.to_string_lossy().contains("partial") {
-                PartialBatch::Sources(vec!["arn:aws:sqs:us-east-1:123456789012:orders".to_owned()])
+                PartialBatch::Sources(
+                    [
+                        "arn:aws:sqs:us-east-1:123456789012:orders",
+                        "arn:aws:kinesis:us-east-1:123456789012:stream/orders",
+                        "arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026-03-01T00:00:00.000",
+                    ]
+                    .map(str::to_owned)
+                    .into(),
+                )
             } else {
                 PartialBatch::Never
             };
@@ -311,6 +351,16 @@ mod tests {
     #[test]
     fn queue_fixtures() {
         check(Trigger::Queue);
+    }
+
+    #[test]
+    fn storage_fixtures() {
+        check(Trigger::Storage);
+    }
+
+    #[test]
+    fn database_fixtures() {
+        check(Trigger::Database);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use omnifn_core::Error;
 use serde_json::Value;
 
-/// `this function handles queue events (from SQS), but the payload is an HTTP event of payload format 2.0: ..`.
+/// `this function handles queue events (from SQS, ..), but the payload is an HTTP event of payload format 2.0: ..`.
 /// Only called on failure, so the second look at the payload costs the happy path nothing.
 pub(super) fn event(trigger: &str, sources: &str, bytes: &[u8], departs: &Error) -> Error {
     let found = describe(bytes);
@@ -21,6 +21,7 @@ fn describe(bytes: &[u8]) -> String {
     };
     let record = &event["Records"][0];
     let source = record["eventSource"].as_str().or_else(|| record["EventSource"].as_str());
+    let source = source.or_else(|| event["eventSource"].as_str());
     let context = &event["requestContext"];
     if let Some(source) = source {
         format!("an event of `{source}`")
@@ -28,6 +29,8 @@ fn describe(bytes: &[u8]) -> String {
         "a batch of records of no known source".to_owned()
     } else if let Some(detail_type) = event["detail-type"].as_str() {
         format!("an EventBridge event (`detail-type` is `{detail_type}`)")
+    } else if event["Event"] == "s3:TestEvent" {
+        "the test event of S3".to_owned()
     } else if context.get("http").is_some() {
         "an HTTP event of payload format 2.0".to_owned()
     } else if context.get("elb").is_some() {

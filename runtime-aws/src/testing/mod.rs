@@ -2,7 +2,15 @@
 //!
 //! In no function's binary. The local cloud, parity and tests stand on it.
 
+mod batch;
+mod cloud;
+mod database;
 mod http;
+mod queue;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod timer;
 
 pub use http::{unwrap_http, wrap_http};
 
@@ -10,14 +18,20 @@ use crate::{AwsCodec, Reply};
 use ::http::{HeaderValue, Request};
 use bytes::Bytes;
 use omnifn_core::{
-    Error, Result, Trigger,
+    CloudEvent, Error, Result, Trigger,
     testing::{Answer, Inverse, Sample},
 };
+use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Inverse for AwsCodec {
     fn envelopes(&self, trigger: Trigger) -> &'static [&'static str] {
         match trigger {
             Trigger::Http => http::ENVELOPES,
+            Trigger::Queue => queue::ENVELOPES,
+            Trigger::Timer => timer::ENVELOPES,
+            Trigger::Storage => storage::ENVELOPES,
+            Trigger::Database => database::ENVELOPES,
+            Trigger::Event => cloud::ENVELOPES,
             Trigger::Direct => &["invoke"],
             _ => &[],
         }
@@ -31,27 +45,34 @@ impl Inverse for AwsCodec {
                 self.envelopes(sample.trigger()).join(", ")
             )));
         }
-        let event = match sample {
-            Sample::Http(request) => http::wrap(request, envelope)?,
-            Sample::Direct(json) => json.clone(),
+        let events = match sample {
+            Sample::Http(request) => vec![http::wrap(request, envelope)?],
+            Sample::Queue(messages) => queue::wrap(messages, envelope)?,
+            Sample::Timer(timer) => return Ok(vec![timer::wrap(timer, envelope)?]),
+            Sample::Storage(objects) => storage::wrap(objects, envelope),
+            Sample::Database(changes) => vec![database::wrap(changes)],
+            Sample::Cloud(event) => vec![cloud::wrap(event)?],
+            Sample::Direct(json) => vec![json.clone()],
             other => {
-                return Err(Error::from(format!("{} events are not wrapped yet", other.trigger())));
+                return Err(Error::from(format!("AWS sends no {} events", other.trigger())));
             }
         };
-        Ok(vec![message(event)])
+        Ok(events.into_iter().map(message).collect())
     }
 
     fn unwrap(&self, sample: &Sample, replies: Vec<Reply>) -> Answer {
+        if matches!(sample.trigger(), Trigger::Queue | Trigger::Storage | Trigger::Database) {
+            return batch::unwrap(sample, &replies);
+        }
         let Some(reply) = replies.into_iter().next() else {
             return Answer::Failed { error_type: None, message: "there is no reply".to_owned() };
         };
         let document = match reply {
             Reply::Response(document) => document,
             Reply::Error { error_type, body } => {
-                return Answer::Failed {
-                    error_type: Some(error_type),
-                    message: String::from_utf8_lossy(&body).into_owned(),
-                };
+                let report: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+                let message = report["errorMessage"].as_str().unwrap_or_default().to_owned();
+                return Answer::Failed { error_type: Some(error_type), message };
             }
         };
         match sample.trigger() {
@@ -59,9 +80,28 @@ impl Inverse for AwsCodec {
                 Ok(response) => Answer::Response(response),
                 Err(error) => Answer::Failed { error_type: None, message: error.to_string() },
             },
+            // Nobody reads what is answered to a schedule.
+            Trigger::Timer => Answer::Done { payload: None },
+            Trigger::Event => {
+                let event = CloudEvent::from_structured(&document).ok();
+                let payload = event.map(|event| event.to_structured().into());
+                Answer::Done { payload: payload.or(Some(document).filter(|json| *json != "null")) }
+            }
             _ => Answer::Done { payload: Some(document) },
         }
     }
+}
+
+/// What a message has to be where its envelope carries text alone.
+fn text<'a>(data: &'a Bytes, what: &str) -> Result<&'a str> {
+    std::str::from_utf8(data)
+        .map_err(|_| Error::from(format!("{what} is text, but this message's data is not UTF-8")))
+}
+
+/// A time in milliseconds; one in 2026 for an event that tells none, where the provider always does.
+fn milliseconds(time: Option<SystemTime>) -> u64 {
+    let since = time.map(|time| time.duration_since(UNIX_EPOCH).unwrap_or_default());
+    since.map_or(1_772_600_767_089, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// An event as the Runtime API hands it over (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
