@@ -3,7 +3,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     task::Poll,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// Runs an invocation's work so that it ends before the platform gives up on it.
@@ -47,6 +47,12 @@ pub struct Deadline {
 }
 
 impl Deadline {
+    /// For work that goes on after the handler has answered, such as the stream of its answer.
+    pub fn at(deadline: SystemTime, invocation: Invocation) -> Self {
+        let remaining = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        Self { remaining: Some(remaining), invocation }
+    }
+
     /// How long before the deadline work is cancelled that has this long; it is dropped when half of that is used up.
     pub fn margin(remaining: Duration) -> Duration {
         (remaining / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))

@@ -70,7 +70,7 @@ impl Error {
     }
 
     /// The error of a body's stream; errors of ours that travelled through it keep their kind.
-    pub(crate) fn from_body(source: BoxError) -> Self {
+    pub fn from_body(source: BoxError) -> Self {
         match source.downcast::<crate::Panic>() {
             Ok(panic) => Self::new(ErrorKind::Panicked, "Panic", panic),
             Err(source) => match source.downcast::<TooLarge>() {

@@ -1,14 +1,15 @@
 //! The Runtime API on the wire (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html): one connection, kept
 //! for as long as the other side keeps it.
 
+use crate::stream::{self, StreamedAnswer};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
 use omnifn_core::{Body, BoxError, Error, Result};
 use std::{future::poll_fn, pin::Pin, time::Duration};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::AbortHandle};
 
 pub(crate) const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 pub(crate) const DEADLINE_MS: &str = "lambda-runtime-deadline-ms";
@@ -32,6 +33,8 @@ const NO_EVENT_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Api {
     authority: String,
     connection: Option<SendRequest<Body>>,
+    /// What reads and writes the newest connection.
+    task: Option<AbortHandle>,
 }
 
 /// What is posted when an invocation, or the start, failed.
@@ -52,12 +55,16 @@ impl ErrorReport {
 
 impl Api {
     pub(crate) fn new(authority: &str) -> Self {
-        Self { authority: authority.to_owned(), connection: None }
+        Self { authority: authority.to_owned(), connection: None, task: None }
     }
 
-    /// Drops the connection: after a restored snapshot the old one leads nowhere.
+    /// Drops the connection, and with it what it is about to send: after a restored snapshot the old one leads nowhere,
+    /// and one that is stuck in a stream leads no further.
     pub(crate) fn reset(&mut self) {
         self.connection = None;
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
     }
 
     /// Waits for the next event, however long that takes: the process may be frozen meanwhile.
@@ -145,6 +152,26 @@ impl Api {
         .await;
     }
 
+    /// Posts a result that is produced while it is sent: whether it was taken. A failure is logged, as that of
+    /// [`post_response`](Self::post_response); what was sent cannot be sent once more.
+    pub(crate) async fn post_stream(
+        &mut self,
+        id: &str,
+        echo: Option<&HeaderValue>,
+        answer: StreamedAnswer,
+    ) -> bool {
+        let path = format!("/2018-06-01/runtime/invocation/{id}/response");
+        let mut request = self.request(Method::POST, &path, Body::new(answer));
+        stream::set_headers(request.headers_mut());
+        echo_id(request.headers_mut(), echo);
+        match self.exchange(request).await {
+            Ok((parts, _)) if parts.status.is_success() => return true,
+            Ok((parts, body)) => log_refusal(&path, parts.status, &body),
+            Err(error) => log_loss(&path, &*error),
+        }
+        false
+    }
+
     /// Says that the start failed.
     pub(crate) async fn post_init_error(&mut self, report: &ErrorReport) {
         self.post("/2018-06-01/runtime/init/error", &report.body, |headers| {
@@ -164,16 +191,12 @@ impl Api {
             more(headers);
             match self.exchange(request).await {
                 Ok((parts, _)) if parts.status.is_success() => return,
-                Ok((parts, body)) => {
-                    let answer = String::from_utf8_lossy(&body);
-                    tracing::error!(path, status = parts.status.as_u16(), %answer, "the Runtime API refused the answer");
-                    return;
-                }
+                Ok((parts, body)) => return log_refusal(path, parts.status, &body),
                 Err(error) => failure = Some(error),
             }
         }
         if let Some(error) = failure {
-            tracing::error!(path, %error, "the answer did not reach the Runtime API");
+            log_loss(path, &*error);
         }
     }
 
@@ -202,35 +225,56 @@ impl Api {
         request
     }
 
-    async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
+    async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
         let mut kept = self.connection.take();
         if let Some(connection) = &mut kept {
             if connection.ready().await.is_err() {
                 kept = None;
             }
         }
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect().await?,
-        };
-        let response = connection.send_request(request).await?;
-        self.connection = Some(connection);
-        Ok(response)
+        loop {
+            let was_kept = kept.is_some();
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => self.connect().await?,
+            };
+            match connection.try_send_request(request).await {
+                Ok(response) => {
+                    self.connection = Some(connection);
+                    return Ok(response);
+                }
+                Err(mut error) => match error.take_message() {
+                    // Lost before anything was sent: a stream cannot be made again, but this one has not begun.
+                    Some(unsent) if was_kept => request = unsent,
+                    _ => return Err(error.into_error().into()),
+                },
+            }
+        }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Body>, BoxError> {
+    async fn connect(&mut self) -> Result<SendRequest<Body>, BoxError> {
         let stream = TcpStream::connect(&self.authority).await?;
         stream.set_nodelay(true)?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "the connection to the Runtime API ended");
             }
         });
+        self.task = Some(task.abort_handle());
         sender.ready().await?;
         Ok(sender)
     }
+}
+
+fn log_refusal(path: &str, status: StatusCode, answer: &[u8]) {
+    let answer = String::from_utf8_lossy(answer);
+    tracing::error!(path, status = status.as_u16(), %answer, "the Runtime API refused the answer");
+}
+
+fn log_loss(path: &str, error: &(dyn std::error::Error + Send + Sync)) {
+    tracing::error!(path, %error, "the answer did not reach the Runtime API");
 }
 
 fn echo_id(headers: &mut http::HeaderMap, echo: Option<&HeaderValue>) {

@@ -4,7 +4,7 @@
 //! (docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 
 use crate::PartialBatch;
-use omnifn_core::{Environment, Result};
+use omnifn_core::{Environment, Error, Result};
 
 /// `host:port` of the Runtime API. Its presence says that this is Lambda.
 pub const AWS_LAMBDA_RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -28,6 +28,12 @@ pub const OMNIFN_FUNCTION: &str = "OMNIFN_FUNCTION";
 /// `ReportBatchItemFailures`): the ARNs of SQS queues, Kinesis streams and `DynamoDB` table streams, separated by
 /// commas, or `*` for all. None unless set.
 pub const OMNIFN_PARTIAL_BATCH: &str = "OMNIFN_PARTIAL_BATCH";
+/// `1` has the function's HTTP answers streamed: those to function URLs and REST APIs, all of them, be they whole or
+/// errors. It belongs to a function URL with the invoke mode `RESPONSE_STREAM`, or to a REST API whose integration has
+/// the transfer mode `STREAM` and the URI `../response-streaming-invocations`: these take every answer for a stream, and
+/// anything else (a buffered function URL, an HTTP API) would take a stream for a malformed answer. Nothing in an event
+/// tells which it is. Unset or `0`: answers are buffered, up to 6 MB.
+pub const OMNIFN_RESPONSE_STREAM: &str = "OMNIFN_RESPONSE_STREAM";
 /// `OMNIFN_SECRET_<NAME>` holds the name or the ARN of the secret that the function knows as `NAME`.
 pub const OMNIFN_SECRET_PREFIX: &str = "OMNIFN_SECRET_";
 
@@ -35,6 +41,16 @@ pub(crate) fn max_concurrency(environment: &Environment) -> Result<usize> {
     let limit =
         environment.parse::<usize>(AWS_LAMBDA_MAX_CONCURRENCY, "a number of invocations")?;
     Ok(limit.unwrap_or(1).max(1))
+}
+
+pub(crate) fn response_stream(environment: &Environment) -> Result<bool> {
+    match environment.get(OMNIFN_RESPONSE_STREAM) {
+        None | Some("" | "0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(Error::from(format!(
+            "`{OMNIFN_RESPONSE_STREAM}` is `{other}`, but must be 1 to have answers streamed, or 0"
+        ))),
+    }
 }
 
 pub(crate) fn partial_batch(environment: &Environment) -> PartialBatch {

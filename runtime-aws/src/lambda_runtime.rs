@@ -27,8 +27,10 @@ use crate::{
     api::{Api, FUNCTION_ERROR_TYPE, INVOCATION_ID},
     env,
     event::Reply,
-    run::{Runner, report},
+    run::{Runner, posted, report},
+    stream::{self, StreamedAnswer},
 };
+use bytes::Bytes;
 use http::{HeaderValue, Request};
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, tower::Service};
 use lambda_runtime_api_client::{PooledClient, body::Body};
@@ -113,9 +115,20 @@ impl Service<LambdaInvocation> for Answer {
             let echo = invocation.parts.headers.get(INVOCATION_ID).cloned();
             let id = invocation.context.request_id;
             let (reply, tail) = runner.answer(invocation.parts.headers, invocation.body).await;
-            match request(&id, echo, reply) {
-                Ok(request) => post(&client, request, &id).await,
-                Err(error) => tracing::error!(id, %error, "the answer could not be posted"),
+            match reply {
+                Reply::Response(body) => {
+                    post(&client, whole_request(&id, echo, None, body), &id).await;
+                }
+                Reply::Error { error_type, body } => {
+                    post(&client, whole_request(&id, echo, Some(&error_type), body), &id).await;
+                }
+                Reply::Stream { prelude, body } => {
+                    let answer = StreamedAnswer::new(&id, prelude, body);
+                    let post = async |answer| {
+                        post(&client, streamed_request(&id, echo, answer), &id).await
+                    };
+                    posted(tail.as_ref(), answer, post).await;
+                }
             }
             runner.after(tail).await;
             Ok(())
@@ -123,28 +136,51 @@ impl Service<LambdaInvocation> for Answer {
     }
 }
 
-fn request(
+fn streamed_request(
     id: &str,
     echo: Option<HeaderValue>,
-    reply: Reply,
+    answer: StreamedAnswer,
 ) -> Result<Request<Body>, http::Error> {
-    let (kind, error_type, body) = match reply {
-        Reply::Response(body) => ("response", None, body),
-        Reply::Error { error_type, body } => ("error", Some(error_type), body),
-    };
-    let mut request = Request::post(format!("/2018-06-01/runtime/invocation/{id}/{kind}"))
-        .header("content-type", "application/json");
-    if let Some(echo) = echo {
-        request = request.header(INVOCATION_ID, echo);
-    }
+    let mut request = post_to(id, "response", echo).body(Body::new(answer))?;
+    stream::set_headers(request.headers_mut());
+    Ok(request)
+}
+
+fn whole_request(
+    id: &str,
+    echo: Option<HeaderValue>,
+    error_type: Option<&str>,
+    body: Bytes,
+) -> Result<Request<Body>, http::Error> {
+    let kind = if error_type.is_some() { "error" } else { "response" };
+    let mut request = post_to(id, kind, echo).header("content-type", "application/json");
     if let Some(error_type) = error_type {
         request = request.header(FUNCTION_ERROR_TYPE, format!("Function.{error_type}"));
     }
-    request.body(Body::from(body.to_vec()))
+    request.body(Body::from(body))
 }
 
-/// A failure is logged, not returned: an error of a layer ends `lambda_runtime`'s loop.
-async fn post(client: &PooledClient, request: Request<Body>, id: &str) {
+fn post_to(id: &str, kind: &str, echo: Option<HeaderValue>) -> http::request::Builder {
+    let request = Request::post(format!("/2018-06-01/runtime/invocation/{id}/{kind}"));
+    match echo {
+        Some(echo) => request.header(INVOCATION_ID, echo),
+        None => request,
+    }
+}
+
+/// Whether the answer was taken. A failure is logged, not returned: an error of a layer ends `lambda_runtime`'s loop.
+async fn post(
+    client: &PooledClient,
+    request: std::result::Result<Request<Body>, http::Error>,
+    id: &str,
+) -> bool {
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::error!(id, %error, "the answer could not be posted");
+            return false;
+        }
+    };
     match client.call(request).await {
         Ok(response) => {
             let status = response.status();
@@ -153,7 +189,11 @@ async fn post(client: &PooledClient, request: Request<Body>, id: &str) {
             if !status.is_success() {
                 tracing::error!(id, status = status.as_u16(), "the Runtime API refused the answer");
             }
+            status.is_success()
         }
-        Err(error) => tracing::error!(id, %error, "the answer did not reach the Runtime API"),
+        Err(error) => {
+            tracing::error!(id, %error, "the answer did not reach the Runtime API");
+            false
+        }
     }
 }

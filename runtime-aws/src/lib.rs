@@ -6,6 +6,7 @@
 //! - One instance handles one invocation at a time, except on Managed Instances (`AWS_LAMBDA_MAX_CONCURRENCY`).
 //! - An event and its answer are one JSON document each, of at most 6 MB: a larger answer is a function error
 //!   that says so. Bytes that are not UTF-8 travel in base64, which takes a third more.
+//! - HTTP answers are streamed where [`env::OMNIFN_RESPONSE_STREAM`] says so; else a stream is read to its end first.
 //! - An SQS batch is answered partially only where [`env::OMNIFN_PARTIAL_BATCH`] says that its event source
 //!   mapping honours that; else one failed message fails the batch, because Lambda deletes all of them when the
 //!   mapping does not report partial failures.
@@ -26,6 +27,7 @@ mod extension;
 pub mod lambda_runtime;
 mod run;
 mod secret;
+mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -5,6 +5,7 @@ use crate::{
     env,
     event::{AwsCodec, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
     extension,
+    stream::StreamedAnswer,
 };
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
@@ -69,6 +70,7 @@ pub(crate) async fn run(app: App, host: Host) -> Result<()> {
 
 async fn start(app: App, environment: &Environment) -> Result<(Arc<Runner>, usize)> {
     let concurrency = env::max_concurrency(environment)?;
+    let is_streaming = env::response_stream(environment)?;
     let choice =
         app.choose(environment.get(env::OMNIFN_FUNCTION), environment.get(env::HANDLER))?;
     let name = match choice {
@@ -85,7 +87,7 @@ async fn start(app: App, environment: &Environment) -> Result<(Arc<Runner>, usiz
     let function =
         functions.get(&name).cloned().ok_or_else(|| Error::from("the chosen function is gone"))?;
     let runner = Runner {
-        codec: AwsCodec::new(env::partial_batch(environment)),
+        codec: AwsCodec::new(env::partial_batch(environment)).streaming(is_streaming),
         function,
         functions,
         name,
@@ -145,6 +147,15 @@ impl Runner {
             let (reply, tail) = self.answer(parts.headers, event).await;
             match reply {
                 Reply::Response(body) => api.post_response(id, echo.as_ref(), body).await,
+                Reply::Stream { prelude, body } => {
+                    let answer = StreamedAnswer::new(id, prelude, body);
+                    let is_taken = posted(tail.as_ref(), answer, async |answer| {
+                        api.post_stream(id, echo.as_ref(), answer).await
+                    });
+                    if !is_taken.await {
+                        api.reset();
+                    }
+                }
                 Reply::Error { error_type, body } => {
                     api.post_error(id, echo.as_ref(), &ErrorReport { error_type, body }).await;
                 }
@@ -182,7 +193,11 @@ impl Runner {
         let tail = Tail { invocation: context.invocation(), deadline: context.deadline };
         let deadline = Deadline::from(&context);
         let id = context.invocation_id.clone();
-        let work = async { whole(self.function.invoke(event, context).await?).await };
+        let is_streamed = self.codec.streams(&origin);
+        let work = async {
+            let outcome = self.function.invoke(event, context).await?;
+            if is_streamed { Ok(outcome) } else { whole(outcome).await }
+        };
         let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
         let is_waited_for = matches!(self.function.trigger(), Trigger::Http | Trigger::Direct);
         let is_logged = outcome.is_err();
@@ -238,6 +253,33 @@ impl Runner {
     pub(crate) async fn start(app: App, environment: &Environment) -> Result<Arc<Self>> {
         start(app, environment).await.map(|(runner, _)| runner)
     }
+}
+
+/// Posts a stream: whether all of it was taken in the invocation's time. It ends itself before that, but what takes it
+/// may be stuck, or refuse it half-way. Work after the answer is work after the stream.
+pub(crate) async fn posted(
+    tail: Option<&Tail>,
+    mut answer: StreamedAnswer,
+    post: impl AsyncFnOnce(StreamedAnswer) -> bool,
+) -> bool {
+    let deadline = tail.and_then(|tail| Some((tail.deadline?, tail.invocation.clone())));
+    if let Some((at, invocation)) = &deadline {
+        answer = answer.ending_before(*at, invocation.clone());
+    }
+    let ended = answer.ended();
+    let work = async {
+        let is_taken = post(answer).await;
+        if is_taken {
+            ended.raised().await;
+        }
+        is_taken
+    };
+    let Some((at, _)) = deadline else { return work.await };
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    tokio::time::timeout(left, work).await.unwrap_or_else(|_| {
+        tracing::error!("the stream of the answer was not taken in the invocation's time");
+        false
+    })
 }
 
 /// Reads a streamed response to its end: a buffered answer is one document. Not beyond what Lambda takes, or an endless

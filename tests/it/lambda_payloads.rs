@@ -3,7 +3,7 @@
 //! [`EXAMPLES`] says of each what it is: an event of one of our triggers, which its function must be able to read, or the
 //! reason why not. What stands in no line fails the test, so that a new example gets its line.
 
-use Kind::{Cloud, Database, Http, Not, Queue, Storage, Timer};
+use Kind::{Cloud, Database, Http, Not, Queue, Storage, Timer, WebSocket};
 use omnifn::{Body, Codec as _, Event, Trigger};
 use omnifn_runtime_aws::AwsCodec;
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
@@ -16,6 +16,8 @@ enum Kind {
     Database,
     Timer,
     Cloud,
+    /// A CloudEvent, too, made of a connection's event.
+    WebSocket,
     /// No event of a trigger of ours, and why. A function that takes a `Payload` can be invoked with any JSON.
     Not(&'static str),
 }
@@ -25,8 +27,6 @@ const AUTHORIZER: Kind = Not("a question to an authorizer: comes to `Payload`");
 const CALL: Kind = Not("a call that waits for an answer of its own form: comes to `Payload`");
 const PART: Kind = Not("a part of an event");
 const RECORDS: Kind = Not("records of a service that only AWS has: comes to `Payload`");
-const WEBSOCKET: Kind = Not("a WebSocket event");
-const LATTICE: Kind = Not("a request through VPC Lattice");
 
 /// What examples are, by how their names begin. The longest line that fits counts.
 const EXAMPLES: &[(&str, Kind)] = &[
@@ -39,7 +39,7 @@ const EXAMPLES: &[(&str, Kind)] = &[
     ("apigw-custom-auth-response", ANSWER),
     ("apigw-response", ANSWER),
     ("apigw-v2-custom-authorizer", AUTHORIZER),
-    ("apigw-websocket-request", WEBSOCKET),
+    ("apigw-websocket-request", WebSocket),
     ("appsync-", CALL),
     ("appsync-identity-", PART),
     ("appsync-lambda-auth-request", AUTHORIZER),
@@ -94,7 +94,7 @@ const EXAMPLES: &[(&str, Kind)] = &[
     ("sqs-api-event-obj", Not("the answer of the queue's own API")),
     ("sqs-batch-response", ANSWER),
     ("sqs-event", Queue),
-    ("vpc-lattice-", LATTICE),
+    ("vpc-lattice-", Http),
     ("vpc-lattice-response", ANSWER),
 ];
 
@@ -148,6 +148,8 @@ fn check(name: &str, kind: Kind, event: &[u8]) {
         Http => {
             let Event::Http(request) = read(Trigger::Http) else { panic!("{name}") };
             assert!(request.uri().path().starts_with('/'), "{name}: {}", request.uri());
+            let is_lattice = name.starts_with("vpc-lattice");
+            assert!(!is_lattice || request.headers().contains_key("x-forwarded-for"), "{name}");
         }
         Queue => {
             let Event::Queue(batch) = read(Trigger::Queue) else { panic!("{name}") };
@@ -181,6 +183,12 @@ fn check(name: &str, kind: Kind, event: &[u8]) {
             // The alarm's data stands beside `detail`, where no event of EventBridge has it.
             let has_detail = !name.starts_with("cloudwatch-alarm-composite");
             assert!(event.time.is_some() && event.data.is_some() == has_detail, "{name}");
+        }
+        WebSocket => {
+            let Event::Cloud(event) = read(Trigger::Event) else { panic!("{name}") };
+            assert!(event.ty.starts_with("aws.apigateway.websocket."), "{name}: {}", event.ty);
+            assert!(event.subject.is_some() && event.time.is_some(), "{name}");
+            assert!(event.extensions.contains_key("connectionid") && event.raw().is_some(), "{name}");
         }
         Not(_) => {
             // What is asked of an authorizer looks like a request, so HTTP functions are not tried; a function of a
@@ -232,7 +240,7 @@ fn an_unreplaced_placeholder_is_named() {
 #[test]
 fn no_other_trigger_is_taken_for_http() {
     for (name, event) in examples() {
-        if matches!(kind(&name), Queue | Storage | Database | Timer | Cloud) {
+        if matches!(kind(&name), Queue | Storage | Database | Timer | Cloud | WebSocket) {
             let reason = decode(Trigger::Http, &event).expect_err(&name);
             assert!(reason.starts_with("this function handles http events"), "{name}: {reason}");
         }
@@ -242,7 +250,7 @@ fn no_other_trigger_is_taken_for_http() {
 #[test]
 fn no_batch_is_taken_for_a_schedule() {
     for (name, event) in examples() {
-        let is_sent_elsewhere = matches!(kind(&name), Queue | Storage | Database | Http | Cloud);
+        let is_sent_elsewhere = matches!(kind(&name), Queue | Storage | Database | Http | Cloud | WebSocket);
         if is_sent_elsewhere {
             let reason = decode(Trigger::Timer, &event).expect_err(&name);
             assert!(reason.starts_with("this function handles timer events"), "{name}: {reason}");

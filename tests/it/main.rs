@@ -2,8 +2,12 @@
 
 mod axum_router;
 mod conformance;
+mod envelopes;
+mod goldens;
 mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;
+mod oracle_lambda_http;
 mod robustness;
+mod streaming;
 mod ui;

@@ -1,11 +1,16 @@
 //! HTTP events: function URLs and HTTP APIs (payload format 2.0), REST APIs (and format 1.0), Application Load
-//! Balancers (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
-//! docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html).
+//! Balancers, VPC Lattice (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html,
+//! docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html,
+//! docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html).
 //!
 //! One struct holds the fields of all envelopes, so that one pass over the event reads whichever it is; its
 //! request context tells which. Nothing here resolves dots or reorders a query.
 
-use super::{Origin, Text, large, wrong};
+use super::{
+    Origin, Text, large,
+    pairs::{Pairs, Values},
+    wrong,
+};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{
@@ -14,11 +19,8 @@ use http::{
     uri::Authority,
 };
 use omnifn_core::{Body, Error, Event, Refused, Request, Result, json};
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
-use std::{fmt, fmt::Write as _, marker::PhantomData};
+use serde::{Deserialize, de::IgnoredAny};
+use std::fmt::Write as _;
 
 /// What an HTTP event came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +35,19 @@ pub enum Envelope {
         /// Whether its target group has multi-value headers on; it then sends, and takes, lists.
         is_multi_value: bool,
     },
+    /// VPC Lattice, event structure 2.0: headers and query come as lists. Its `version` is `2.0` as that of
+    /// [`V2`](Self::V2) is; the request context tells them apart.
+    Lattice,
+    /// VPC Lattice, event structure 1.0: no request context, and names in snake case.
+    LatticeV1,
+}
+
+impl Envelope {
+    /// Whether its sender takes an answer as a stream: a function URL, and a REST API, as its page on the response
+    /// transfer mode says. Payload format 2.0 is also that of HTTP APIs, which do not, and cannot be told apart.
+    pub(super) fn can_stream(self) -> bool {
+        matches!(self, Self::V2 | Self::V1)
+    }
 }
 
 #[derive(Deserialize)]
@@ -49,19 +64,25 @@ struct HttpEvent<'a> {
     #[serde(borrow, default)]
     path: Option<Text<'a>>,
     #[serde(borrow, default)]
-    headers: Option<Pairs<'a, Option<Text<'a>>>>,
+    headers: Option<Pairs<'a>>,
     #[serde(borrow, default)]
-    multi_value_headers: Option<Pairs<'a, Option<Vec<Text<'a>>>>>,
+    multi_value_headers: Option<Pairs<'a>>,
+    #[serde(borrow, default, alias = "query_string_parameters")]
+    query_string_parameters: Option<Pairs<'a>>,
     #[serde(borrow, default)]
-    query_string_parameters: Option<Pairs<'a, Option<Text<'a>>>>,
-    #[serde(borrow, default)]
-    multi_value_query_string_parameters: Option<Pairs<'a, Option<Vec<Text<'a>>>>>,
+    multi_value_query_string_parameters: Option<Pairs<'a>>,
     #[serde(borrow, default)]
     request_context: Option<RequestContext<'a>>,
     #[serde(borrow, default)]
     body: Option<Text<'a>>,
-    #[serde(default)]
+    #[serde(default, alias = "is_base64_encoded")]
     is_base64_encoded: Option<bool>,
+    /// Both structures of VPC Lattice.
+    #[serde(borrow, default)]
+    method: Option<Text<'a>>,
+    /// Structure 1.0 of VPC Lattice: the path with its query.
+    #[serde(borrow, default, rename = "raw_path")]
+    target: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +94,8 @@ struct RequestContext<'a> {
     elb: Option<IgnoredAny>,
     #[serde(default)]
     connection_id: Option<IgnoredAny>,
+    #[serde(default)]
+    service_network_arn: Option<IgnoredAny>,
     #[serde(borrow, default)]
     stage: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -96,12 +119,18 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Event, Origin), Refused<Origin>> 
         None => (bytes.clone(), None),
     };
     let refuse = |error| {
-        let sources = "an HTTP API, a function URL, a REST API or an ALB";
+        let sources = "an HTTP API, a function URL, a REST API, an ALB or VPC Lattice";
         Refused { error: wrong::event("http", sources, &bytes, &error), origin: Origin::Plain }
     };
     let mut event: HttpEvent<'_> = json::from_slice(&bytes).map_err(refuse)?;
     let Some(envelope) = envelope(&event) else {
-        return Err(refuse(Error::malformed("it has no `requestContext` of such an event")));
+        let is_websocket =
+            event.request_context.is_some_and(|context| context.connection_id.is_some());
+        return Err(refuse(Error::malformed(if is_websocket {
+            "a function of `CloudEvent`s handles these"
+        } else {
+            "it has no `requestContext` of such an event"
+        })));
     };
     let body = body.or_else(|| Some(event.body.take()?.into_bytes(&bytes)));
     match request(&event, envelope, body) {
@@ -111,11 +140,16 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Event, Origin), Refused<Origin>> 
 }
 
 fn envelope(event: &HttpEvent<'_>) -> Option<Envelope> {
-    let context = event.request_context.as_ref()?;
+    let Some(context) = event.request_context.as_ref() else {
+        let is_lattice = event.target.is_some() && event.method.is_some();
+        return is_lattice.then_some(Envelope::LatticeV1);
+    };
     if context.http.is_some() {
         Some(Envelope::V2)
     } else if context.elb.is_some() {
         Some(Envelope::Alb { is_multi_value: event.multi_value_headers.is_some() })
+    } else if context.service_network_arn.is_some() {
+        Some(Envelope::Lattice)
     } else if context.connection_id.is_some() || event.http_method.is_none() {
         None
     } else {
@@ -125,9 +159,13 @@ fn envelope(event: &HttpEvent<'_>) -> Option<Envelope> {
 
 fn request(event: &HttpEvent<'_>, envelope: Envelope, text: Option<Bytes>) -> Result<Request> {
     let context = event.request_context.as_ref();
-    let (method, place) = match context.and_then(|context| context.http.as_ref()) {
-        Some(http) => (Some(&http.method), "requestContext.http.method"),
-        None => (event.http_method.as_ref(), "httpMethod"),
+    let (method, place) = match envelope {
+        Envelope::V2 => (
+            context.and_then(|context| context.http.as_ref()).map(|http| &http.method),
+            "requestContext.http.method",
+        ),
+        Envelope::V1 | Envelope::Alb { .. } => (event.http_method.as_ref(), "httpMethod"),
+        Envelope::Lattice | Envelope::LatticeV1 => (event.method.as_ref(), "method"),
     };
     let method = method.map_or("", |method| &*method.0);
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
@@ -147,17 +185,24 @@ fn headers(event: &HttpEvent<'_>) -> Result<HeaderMap> {
     let singles = event.headers.as_ref().map_or(&[][..], |pairs| &pairs.0);
     let mut headers = HeaderMap::with_capacity(lists.len().max(singles.len()) + 1);
     for (name, values) in lists {
-        for value in values.iter().flatten() {
+        for value in values.as_slice() {
             headers.append(header_name(&name.0)?, header_value(&name.0, &value.0)?);
         }
     }
     let had_lists = !headers.is_empty();
-    for (name, value) in singles {
-        let Some(value) = value else { continue };
+    for (name, values) in singles {
+        let [first, more @ ..] = values.as_slice() else { continue };
         let key = header_name(&name.0)?;
         // A list holds what its single value repeats.
-        if !(had_lists && headers.contains_key(&key)) {
-            headers.append(key, header_value(&name.0, &value.0)?);
+        if had_lists && headers.contains_key(&key) {
+            continue;
+        }
+        if more.is_empty() {
+            headers.append(key, header_value(&name.0, &first.0)?);
+            continue;
+        }
+        for value in values.as_slice() {
+            headers.append(key.clone(), header_value(&name.0, &value.0)?);
         }
     }
     if let Some(cookies) = event.cookies.as_deref().filter(|cookies| !cookies.is_empty()) {
@@ -199,10 +244,10 @@ fn uri(event: &HttpEvent<'_>, envelope: Envelope, headers: &HeaderMap) -> Result
         target.push_str("://");
         target.push_str(&host);
     }
-    let path = if envelope == Envelope::V2 {
-        without_stage(event)
-    } else {
-        event.path.as_ref().map_or("", |path| &*path.0)
+    let path = match envelope {
+        Envelope::V2 => without_stage(event),
+        Envelope::LatticeV1 => target_parts(event).0,
+        _ => event.path.as_ref().map_or("", |path| &*path.0),
     };
     if !path.starts_with('/') {
         target.push('/');
@@ -256,14 +301,30 @@ fn without_stage<'e>(event: &'e HttpEvent<'_>) -> &'e str {
     }
 }
 
+/// The path and the query of structure 1.0 of VPC Lattice. The query is in the map beside it too, with one value of each
+/// name; examples that have it there alone exist.
+fn target_parts<'e>(event: &'e HttpEvent<'_>) -> (&'e str, &'e str) {
+    let target = event.target.as_ref().map_or("", |target| &*target.0);
+    target.split_once('?').unwrap_or((target, ""))
+}
+
 fn query(target: &mut String, event: &HttpEvent<'_>, envelope: Envelope) {
-    if envelope == Envelope::V2 {
-        if let Some(raw) = &event.raw_query_string {
-            encode_into(target, &raw.0, Part::Query);
+    match envelope {
+        Envelope::V2 => {
+            if let Some(raw) = &event.raw_query_string {
+                encode_into(target, &raw.0, Part::Query);
+            }
+            return;
         }
-        return;
+        Envelope::LatticeV1 => {
+            let query = target_parts(event).1;
+            if !query.is_empty() {
+                return encode_into(target, query, Part::Query);
+            }
+        }
+        _ => {}
     }
-    // REST APIs decode names and values, load balancers do not.
+    // REST APIs decode names and values; load balancers do not, and VPC Lattice is taken to be like them.
     let part = if envelope == Envelope::V1 { Part::DecodedPair } else { Part::Query };
     let start = target.len();
     let mut add = |name: &str, value: &str| {
@@ -277,14 +338,20 @@ fn query(target: &mut String, event: &HttpEvent<'_>, envelope: Envelope) {
     let lists =
         event.multi_value_query_string_parameters.as_ref().map_or(&[][..], |pairs| &pairs.0);
     for (name, values) in lists {
-        for value in values.iter().flatten() {
+        for value in values.as_slice() {
             add(&name.0, &value.0);
         }
     }
     let singles = event.query_string_parameters.as_ref().map_or(&[][..], |pairs| &pairs.0);
-    for (name, value) in singles {
-        if !lists.iter().any(|(listed, _)| listed.0 == name.0) {
-            add(&name.0, value.as_ref().map_or("", |value| &*value.0));
+    for (name, values) in singles {
+        if lists.iter().any(|(listed, _)| listed.0 == name.0) {
+            continue;
+        }
+        if matches!(values, Values::None) {
+            add(&name.0, "");
+        }
+        for value in values.as_slice() {
+            add(&name.0, &value.0);
         }
     }
 }
@@ -324,35 +391,5 @@ fn body(text: Option<Bytes>, is_base64: bool) -> Result<Body> {
             }
         },
         Some(text) => Ok(text.into()),
-    }
-}
-
-/// An object as a list in its own order: no hashing, and nothing is lost.
-struct Pairs<'a, V>(Vec<(Text<'a>, V)>);
-
-impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Pairs<'a, V> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct PairsVisitor<'a, V>(PhantomData<(Text<'a>, V)>);
-
-        impl<'de: 'a, 'a, V: Deserialize<'de>> Visitor<'de> for PairsVisitor<'a, V> {
-            type Value = Pairs<'a, V>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(
-                self,
-                mut map: M,
-            ) -> std::result::Result<Self::Value, M::Error> {
-                let mut pairs = Vec::with_capacity(16);
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-
-        deserializer.deserialize_map(PairsVisitor(PhantomData))
     }
 }

@@ -1,6 +1,6 @@
 //! The answer to an HTTP event, written straight into the document that is sent.
 
-use super::{http::Envelope, text};
+use super::{Reply, http::Envelope, text};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
@@ -9,12 +9,28 @@ use std::borrow::Cow;
 
 /// Writes the answer. A failure is an answer too: the client sees a status, and the log the rest.
 pub(super) fn encode(envelope: Envelope, outcome: Result<Outcome>) -> Bytes {
-    let response = match outcome {
+    write(envelope, response(outcome)).into()
+}
+
+/// The answer of a function whose answers are streamed, be it whole or a failure: what reads it takes every answer for
+/// a prelude and what follows (docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html).
+/// Each header has one value there: whether lists are taken is not documented for function URLs.
+pub(super) fn stream(outcome: Result<Outcome>) -> Reply {
+    let (parts, body) = response(outcome).into_parts();
+    let mut prelude = Vec::with_capacity(512);
+    prelude.extend_from_slice(br#"{"statusCode":"#);
+    prelude.extend_from_slice(parts.status.as_str().as_bytes());
+    write_headers_and_cookies(&mut prelude, &parts.headers);
+    prelude.extend_from_slice(b"}\0\0\0\0\0\0\0\0");
+    Reply::Stream { prelude: prelude.into(), body }
+}
+
+fn response(outcome: Result<Outcome>) -> Response {
+    match outcome {
         Ok(Outcome::Response(response)) => response,
         Ok(_) => failure(&Error::from("an HTTP event is answered by a response")),
         Err(error) => failure(&error),
-    };
-    write(envelope, response).into()
+    }
 }
 
 fn failure(error: &Error) -> Response {
@@ -39,21 +55,13 @@ fn write(envelope: Envelope, response: Response) -> Vec<u8> {
     out.extend_from_slice(br#"{"statusCode":"#);
     out.extend_from_slice(parts.status.as_str().as_bytes());
     match envelope {
-        Envelope::V2 => {
-            out.extend_from_slice(br#","headers":{"#);
-            write_joined(&mut out, &parts.headers);
-            out.push(b'}');
-            if parts.headers.contains_key(SET_COOKIE) {
-                out.extend_from_slice(br#","cookies":"#);
-                write_list(&mut out, &parts.headers, &SET_COOKIE);
-            }
-        }
+        Envelope::V2 => write_headers_and_cookies(&mut out, &parts.headers),
         Envelope::V1 => write_lists(&mut out, &parts.headers),
-        Envelope::Alb { is_multi_value } => {
+        Envelope::Alb { .. } | Envelope::Lattice | Envelope::LatticeV1 => {
             out.extend_from_slice(br#","statusDescription":"#);
             let reason = parts.status.canonical_reason().unwrap_or("Unknown");
             text::write(&mut out, &format!("{} {reason}", parts.status.as_str()));
-            if is_multi_value {
+            if matches!(envelope, Envelope::Alb { is_multi_value: true }) {
                 write_lists(&mut out, &parts.headers);
             } else {
                 out.extend_from_slice(br#","headers":{"#);
@@ -70,6 +78,17 @@ fn write(envelope: Envelope, response: Response) -> Vec<u8> {
     }
     write_body(&mut out, &body);
     out
+}
+
+/// As payload format 2.0 and the prelude of a stream have them.
+fn write_headers_and_cookies(out: &mut Vec<u8>, headers: &HeaderMap) {
+    out.extend_from_slice(br#","headers":{"#);
+    write_joined(out, headers);
+    out.push(b'}');
+    if headers.contains_key(SET_COOKIE) {
+        out.extend_from_slice(br#","cookies":"#);
+        write_list(out, headers, &SET_COOKIE);
+    }
 }
 
 /// Each name once, its values joined by commas: what HTTP says a list of values means. Cookies cannot be joined
@@ -116,7 +135,7 @@ fn write_list(out: &mut Vec<u8>, headers: &HeaderMap, name: &HeaderName) {
 
 /// Text where the bytes are UTF-8, base64 where they are not: the bytes decide, whatever the media type says, so
 /// that the client gets the very bytes of the answer.
-fn write_body(out: &mut Vec<u8>, body: &Bytes) {
+pub(super) fn write_body(out: &mut Vec<u8>, body: &Bytes) {
     out.extend_from_slice(br#","body":"#);
     if let Ok(text) = std::str::from_utf8(body) {
         text::write(out, text);
@@ -146,9 +165,9 @@ fn value_text(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-/// A load balancer without multi-value headers takes each name once, so that several cookies need several
-/// spellings of one name: `set-cookie`, `Set-cookie`, `sEt-cookie` and so on. (Widely used; not verified here
-/// against a load balancer.)
+/// A load balancer without multi-value headers takes each name once, and so does VPC Lattice, so that several cookies
+/// need several spellings of one name: `set-cookie`, `Set-cookie`, `sEt-cookie` and so on. (Widely used with load
+/// balancers; not verified here against either.)
 fn spelling(name: &str, index: usize) -> String {
     let mut letter = 0;
     name.chars()

@@ -8,10 +8,12 @@ mod fields;
 mod http;
 mod http_response;
 mod large;
+mod pairs;
 mod queue;
 mod storage;
 mod text;
 mod timer;
+mod websocket;
 mod word;
 mod wrong;
 
@@ -43,6 +45,7 @@ pub const MAX_RESPONSE_BYTES: usize = 6_291_556;
 #[derive(Clone, Debug, Default)]
 pub struct AwsCodec {
     partial: PartialBatch,
+    is_streaming: bool,
 }
 
 /// Which event source mappings report partial failures: `FunctionResponseTypes` holds
@@ -67,6 +70,11 @@ pub enum Origin {
     Http(Envelope),
     /// Messages, or changes of objects or documents.
     Batch(BatchOrigin),
+    /// An event of a WebSocket API.
+    WebSocket {
+        /// Whether the answer decides if the client is let in.
+        is_connect: bool,
+    },
     /// A call whose caller waits: the answer is the document itself.
     Direct,
     /// Anything else: the answer is the document itself, if anyone reads it.
@@ -74,11 +82,18 @@ pub enum Origin {
 }
 
 /// What is posted to the Runtime API.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Reply {
     /// A result: one JSON document.
     Response(Bytes),
+    /// A result that is sent while it is produced: the answer to an HTTP event.
+    Stream {
+        /// Status, headers and cookies as JSON, and eight NUL bytes.
+        prelude: Bytes,
+        /// What follows them.
+        body: Body,
+    },
     /// A function error.
     Error {
         /// `errorType`; also sent as `Lambda-Runtime-Function-Error-Type: Function.<type>`.
@@ -91,7 +106,20 @@ pub enum Reply {
 impl AwsCodec {
     /// A codec for functions whose event source mappings report partial failures as said.
     pub fn new(partial: PartialBatch) -> Self {
-        Self { partial }
+        Self { partial, is_streaming: false }
+    }
+
+    /// The same codec for a function whose HTTP answers are streamed: see
+    /// [`OMNIFN_RESPONSE_STREAM`](crate::env::OMNIFN_RESPONSE_STREAM).
+    #[must_use]
+    pub fn streaming(mut self, is_streaming: bool) -> Self {
+        self.is_streaming = is_streaming;
+        self
+    }
+
+    /// Whether the answer to this event is streamed.
+    pub(crate) fn streams(&self, origin: &Origin) -> bool {
+        self.is_streaming && matches!(origin, Origin::Http(envelope) if envelope.can_stream())
     }
 
     /// Whether Lambda reads a partial answer to a batch of this event source.
@@ -151,7 +179,10 @@ impl Codec for AwsCodec {
                 let timer = timer::decode(&event, &parts.headers).map_err(refuse)?;
                 (Event::Timer(timer), Origin::Plain)
             }
-            Trigger::Event => (Event::Cloud(cloud::decode(&event).map_err(refuse)?), Origin::Plain),
+            Trigger::Event => {
+                let (event, origin) = cloud::decode(&event).map_err(refuse)?;
+                (Event::Cloud(event), origin)
+            }
             Trigger::Direct => {
                 (Event::Direct(direct::decode(&event).map_err(refuse)?), Origin::Direct)
             }
@@ -166,6 +197,9 @@ impl Codec for AwsCodec {
     }
 
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
+        if self.streams(&origin) {
+            return http_response::stream(outcome);
+        }
         let document = match (origin, outcome) {
             (_, Err(error)) if error.kind() == ErrorKind::TooLarge => return error_reply(&error),
             (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
@@ -176,6 +210,14 @@ impl Codec for AwsCodec {
                 }
             }
             (_, Ok(Outcome::Payload(json))) => json,
+            (Origin::WebSocket { .. }, Ok(Outcome::Done)) => websocket::accepted(None),
+            (Origin::WebSocket { .. }, Ok(Outcome::Event(event))) => {
+                websocket::accepted(event.data.as_ref())
+            }
+            // API Gateway takes a function error as its own failure: it lets nobody in, and tells who sent a message.
+            (Origin::WebSocket { is_connect }, Err(error)) if error.is_discard() => {
+                websocket::discarded(is_connect)
+            }
             (_, Ok(Outcome::Event(event))) => event.to_structured().into(),
             (_, Ok(Outcome::Done | Outcome::Batch(_))) => Bytes::from_static(b"null"),
             (Origin::Batch(origin), Err(error)) if error.is_discard() => {
@@ -212,9 +254,16 @@ pub(crate) fn too_large(size: &str) -> Error {
 }
 
 pub(crate) fn error_reply(error: &Error) -> Reply {
-    let (error_type, message) = (error.type_name(), error.to_string());
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message });
-    Reply::Error { error_type: error_type.to_owned(), body: body.to_string().into() }
+    let error_type = error.type_name();
+    Reply::Error {
+        error_type: error_type.to_owned(),
+        body: error_document(error_type, &error.to_string()).into(),
+    }
+}
+
+/// What Lambda takes as the description of a failure.
+pub(crate) fn error_document(error_type: &str, message: &str) -> String {
+    serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string()
 }
 
 /// What a Runtime API message says of its invocation, for those who need more than the neutral types hold. It
@@ -298,13 +347,21 @@ impl Text<'_> {
 #[cfg(test)]
 mod tests {
     use super::{AwsCodec, PartialBatch, Reply};
-    use omnifn_core::{Trigger, testing::Fixture};
+    use omnifn_core::{
+        Trigger,
+        testing::{Fixture, describe_body},
+    };
     use serde_json::{Value, json};
 
     fn describe(reply: Reply) -> Value {
         match reply {
             Reply::Response(body) => {
                 json!({"response": serde_json::from_slice::<Value>(&body).unwrap()})
+            }
+            Reply::Stream { prelude, body } => {
+                let prelude = prelude.strip_suffix(&[0; 8]).unwrap();
+                let prelude: Value = serde_json::from_slice(prelude).unwrap();
+                json!({"stream": {"prelude": prelude, "body": describe_body(body)}})
             }
             Reply::Error { error_type, body } => {
                 let body: Value = serde_json::from_slice(&body).unwrap();
@@ -335,8 +392,10 @@ mod tests {
                 PartialBatch::Never
             };
             let text = std::fs::read_to_string(&file).unwrap();
+            // Fixtures of functions whose answers are streamed.
+            let is_streaming = file.to_string_lossy().contains("stream_");
             Fixture::parse(&text).named(file.display().to_string()).check(
-                &AwsCodec::new(partial),
+                &AwsCodec::new(partial).streaming(is_streaming),
                 trigger,
                 describe,
             );

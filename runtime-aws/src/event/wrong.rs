@@ -35,6 +35,8 @@ fn describe(bytes: &[u8]) -> String {
         "an HTTP event of payload format 2.0".to_owned()
     } else if context.get("elb").is_some() {
         "an HTTP event of a load balancer".to_owned()
+    } else if context.get("serviceNetworkArn").is_some() || event.get("raw_path").is_some() {
+        "an HTTP event of VPC Lattice".to_owned()
     } else if context.get("connectionId").is_some() {
         "a WebSocket event".to_owned()
     } else if context.is_object() && event.get("httpMethod").is_some() {

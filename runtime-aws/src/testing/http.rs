@@ -1,14 +1,42 @@
-//! HTTP requests as a function URL sends them, and its answers as its caller sees them.
+//! HTTP requests as each of AWS's services sends them to a function.
 
+use super::json::{list, map, object, text};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, SET_COOKIE, USER_AGENT},
+    HeaderMap, HeaderName, HeaderValue, Request,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HOST, USER_AGENT},
 };
 use omnifn_core::{Error, Result, rfc3339};
-use serde_json::{Map, Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The envelopes of HTTP events. `http-api` has the stage `prod`, which its path begins with.
+pub(super) const ENVELOPES: &[&str] =
+    &["function-url", "http-api", "rest", "alb", "alb-multi", "lattice", "lattice-v1"];
+
+/// When the requests of tests arrive.
+const TIME: Duration = Duration::from_secs(1_772_600_767);
+const STAGE: &str = "prod";
+const API: &str = "abcdefghij";
+const DOMAIN: &str = "abcdefghij.execute-api.us-east-1.amazonaws.com";
+const TARGET_GROUP: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/local/0123456789abcdef";
+
+/// The event for a request in one of [`ENVELOPES`].
+pub(super) fn wrap(request: &Request<Bytes>, envelope: &str) -> Result<Bytes> {
+    let event = match envelope {
+        "function-url" => return Ok(wrap_http(request, UNIX_EPOCH + TIME)),
+        "http-api" => http_api(request),
+        "rest" => rest(request),
+        "alb" => load_balancer(request, false),
+        "alb-multi" => load_balancer(request, true),
+        "lattice" => lattice(request),
+        "lattice-v1" => lattice_v1(request),
+        other => return Err(Error::from(format!("AWS has no HTTP envelope `{other}`"))),
+    };
+    Ok(event.into())
+}
 
 /// The event that a function URL sends for this request: payload format 2.0
 /// (docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html).
@@ -16,13 +44,55 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// As a function URL does, it joins repeated headers by commas, takes cookies out of the headers, and puts a body
 /// that is not text into base64. Header bytes that are not UTF-8 are read as Latin-1.
 pub fn wrap_http(request: &Request<Bytes>, time: SystemTime) -> Bytes {
+    let host = request.headers().get(HOST).map(latin1);
+    let milliseconds = milliseconds(time);
+    let path = request.uri().path();
+    let context = json!({
+        "accountId": "anonymous",
+        "apiId": "local",
+        "domainName": host,
+        "domainPrefix": "local",
+        "http": request_line(request, path),
+        "requestId": format!("local-{milliseconds}"),
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": rfc3339::format(time),
+        "timeEpoch": milliseconds,
+    });
+    format_2(request, path, "$default", &context).into()
+}
+
+/// Payload format 2.0 of an HTTP API
+/// (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
+fn http_api(request: &Request<Bytes>) -> String {
+    let path = format!("/{STAGE}{}", request.uri().path());
+    let context = json!({
+        "accountId": "123456789012",
+        "apiId": API,
+        "domainName": DOMAIN,
+        "domainPrefix": API,
+        "http": request_line(request, &path),
+        "requestId": "JKJaXmPLvHcESHA=",
+        "routeKey": "ANY /{proxy+}",
+        "stage": STAGE,
+        "time": "04/Mar/2026:05:06:07 +0000",
+        "timeEpoch": milliseconds(UNIX_EPOCH + TIME),
+    });
+    format_2(request, &path, "ANY /{proxy+}", &context)
+}
+
+fn request_line(request: &Request<Bytes>, path: &str) -> Value {
+    json!({
+        "method": request.method().as_str(),
+        "path": path,
+        "protocol": "HTTP/1.1",
+        "sourceIp": "127.0.0.1",
+        "userAgent": request.headers().get(USER_AGENT).map(latin1).unwrap_or_default(),
+    })
+}
+
+fn format_2(request: &Request<Bytes>, path: &str, route: &str, context: &Value) -> String {
     let headers = request.headers();
-    let text = |name: &HeaderName| headers.get(name).map(latin1).unwrap_or_default();
-    let mut joined = Map::new();
-    for name in headers.keys().filter(|name| *name != COOKIE) {
-        let values: Vec<String> = headers.get_all(name).iter().map(latin1).collect();
-        joined.insert(name.as_str().to_owned(), values.join(",").into());
-    }
     let cookies: Vec<String> = headers
         .get_all(COOKIE)
         .iter()
@@ -32,100 +102,195 @@ pub fn wrap_http(request: &Request<Bytes>, time: SystemTime) -> Bytes {
         .filter(|cookie| !cookie.is_empty())
         .collect();
     let query = request.uri().query().unwrap_or_default();
-    let domain = text(&HOST);
-    let milliseconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let mut event = json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": request.uri().path(),
-        "rawQueryString": query,
-        "headers": joined,
-        "requestContext": {
-            "accountId": "anonymous",
-            "apiId": "local",
-            "domainName": domain,
-            "domainPrefix": "local",
-            "http": {
-                "method": request.method().as_str(),
-                "path": request.uri().path(),
-                "protocol": "HTTP/1.1",
-                "sourceIp": "127.0.0.1",
-                "userAgent": text(&USER_AGENT),
-            },
-            "requestId": format!("local-{milliseconds}"),
-            "routeKey": "$default",
-            "stage": "$default",
-            "time": rfc3339::format(time),
-            "timeEpoch": u64::try_from(milliseconds).unwrap_or(u64::MAX),
-        },
-        "isBase64Encoded": false,
-    });
+    let others = grouped(headers).into_iter().filter(|(name, _)| name != COOKIE.as_str());
+    let mut members = vec![
+        ("version", text("2.0")),
+        ("routeKey", text(route)),
+        ("rawPath", text(path)),
+        ("rawQueryString", text(query)),
+        ("headers", map(others.map(|(name, values)| (name, text(&values.join(",")))))),
+        ("requestContext", context.to_string()),
+    ];
     if !cookies.is_empty() {
-        event["cookies"] = json!(cookies);
+        members.push(("cookies", list(&cookies)));
     }
     if !query.is_empty() {
-        event["queryStringParameters"] = query_parameters(query);
+        let joined = pairs(query, percent_decode)
+            .into_iter()
+            .map(|(name, values)| (name, text(&values.join(","))));
+        members.push(("queryStringParameters", map(joined)));
     }
+    let (body, is_base64) = body(request);
     if !request.body().is_empty() {
-        match std::str::from_utf8(request.body()) {
-            Ok(text) if is_text(headers) => event["body"] = text.into(),
-            _ => {
-                event["body"] = BASE64_STANDARD.encode(request.body()).into();
-                event["isBase64Encoded"] = true.into();
-            }
-        }
+        members.push(("body", body));
     }
-    event.to_string().into()
+    members.push(("isBase64Encoded", is_base64.to_string()));
+    object(members)
 }
 
-/// What the caller of a function URL sees of an answer. A document without `statusCode` is a 200 of that JSON.
-///
-/// # Errors
-/// When the document is not what a function URL takes; its caller would see a 502.
-pub fn unwrap_http(reply: &[u8]) -> Result<Response<Bytes>> {
-    let document: Value = serde_json::from_slice(reply)?;
-    let Some(status) = document.get("statusCode") else {
-        let mut response = Response::new(Bytes::copy_from_slice(reply));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return Ok(response);
+/// Payload format 1.0 of a REST API: both maps of headers, a decoded query, and the stage in the context's path alone
+/// (docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html).
+fn rest(request: &Request<Bytes>) -> String {
+    let path = request.uri().path();
+    let context = json!({
+        "accountId": "123456789012",
+        "apiId": API,
+        "domainName": DOMAIN,
+        "domainPrefix": API,
+        "httpMethod": request.method().as_str(),
+        "identity": {
+            "sourceIp": "127.0.0.1",
+            "userAgent": request.headers().get(USER_AGENT).map(latin1),
+        },
+        "path": format!("/{STAGE}{path}"),
+        "protocol": "HTTP/1.1",
+        "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "requestTime": "04/Mar/2026:05:06:07 +0000",
+        "requestTimeEpoch": milliseconds(UNIX_EPOCH + TIME),
+        "resourceId": "123456",
+        "resourcePath": "/{proxy+}",
+        "stage": STAGE,
+    });
+    let headers = grouped(request.headers());
+    let query = pairs(request.uri().query().unwrap_or_default(), percent_decode);
+    let (body, is_base64) = body(request);
+    object([
+        ("resource", text("/{proxy+}")),
+        ("path", text(path)),
+        ("httpMethod", text(request.method().as_str())),
+        ("headers", or_null(&headers, last)),
+        ("multiValueHeaders", or_null(&headers, all)),
+        ("queryStringParameters", or_null(&query, last)),
+        ("multiValueQueryStringParameters", or_null(&query, all)),
+        ("pathParameters", json!({ "proxy": path.trim_start_matches('/') }).to_string()),
+        ("stageVariables", "null".to_owned()),
+        ("requestContext", context.to_string()),
+        ("body", if request.body().is_empty() { "null".to_owned() } else { body }),
+        ("isBase64Encoded", is_base64.to_string()),
+    ])
+}
+
+/// A load balancer: one map of headers, by the setting of its target group, and a query as it was sent
+/// (docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html).
+fn load_balancer(request: &Request<Bytes>, is_multi_value: bool) -> String {
+    let headers = grouped(request.headers());
+    let query = pairs(request.uri().query().unwrap_or_default(), str::to_owned);
+    let (body, is_base64) = body(request);
+    let maps = if is_multi_value {
+        [
+            ("multiValueQueryStringParameters", map(each(&query, all))),
+            ("multiValueHeaders", map(each(&headers, all))),
+        ]
+    } else {
+        [("queryStringParameters", map(each(&query, last))), ("headers", map(each(&headers, last)))]
     };
-    let status = status.as_u64().and_then(|status| u16::try_from(status).ok());
-    let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-    let mut response = Response::new(body(&document)?);
-    *response.status_mut() =
-        status.ok_or_else(|| Error::from(format!("`statusCode` is {}", document["statusCode"])))?;
-    let headers = response.headers_mut();
-    for (name, value) in document["headers"].as_object().into_iter().flatten() {
-        append(headers, name, value)?;
-    }
-    for (name, values) in document["multiValueHeaders"].as_object().into_iter().flatten() {
-        for value in values.as_array().into_iter().flatten() {
-            append(headers, name, value)?;
-        }
-    }
-    for cookie in document["cookies"].as_array().into_iter().flatten() {
-        append(headers, SET_COOKIE.as_str(), cookie)?;
-    }
-    Ok(response)
+    let context = json!({ "elb": { "targetGroupArn": TARGET_GROUP } });
+    let members = [
+        ("requestContext", context.to_string()),
+        ("httpMethod", text(request.method().as_str())),
+        ("path", text(request.uri().path())),
+    ];
+    let rest = [("body", body), ("isBase64Encoded", is_base64.to_string())];
+    object(members.into_iter().chain(maps).chain(rest))
 }
 
-fn body(document: &Value) -> Result<Bytes> {
-    match &document["body"] {
-        Value::Null => Ok(Bytes::new()),
-        Value::String(text) if document["isBase64Encoded"] == true => {
-            Ok(BASE64_STANDARD.decode(text)?.into())
+/// Event structure 2.0 of VPC Lattice (docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html).
+fn lattice(request: &Request<Bytes>) -> String {
+    let context = json!({
+        "serviceNetworkArn": "arn:aws:vpc-lattice:us-east-1:123456789012:servicenetwork/sn-0bf3f2882e9cc805a",
+        "serviceArn": "arn:aws:vpc-lattice:us-east-1:123456789012:service/svc-0a40eebed65f8d69c",
+        "targetGroupArn": "arn:aws:vpc-lattice:us-east-1:123456789012:targetgroup/tg-6d0ecf831eec9f09",
+        "identity": {
+            "sourceVpcArn": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0b8276c84697e7339",
+            "type": "AWS_IAM",
+        },
+        "region": "us-east-1",
+        "timeEpoch": (milliseconds(UNIX_EPOCH + TIME) * 1_000).to_string(),
+    });
+    let query = pairs(request.uri().query().unwrap_or_default(), str::to_owned);
+    let (body, is_base64) = body(request);
+    object([
+        ("version", text("2.0")),
+        ("path", text(request.uri().path())),
+        ("method", text(request.method().as_str())),
+        ("headers", map(each(&grouped(request.headers()), all))),
+        ("queryStringParameters", map(each(&query, all))),
+        ("body", if request.body().is_empty() { "null".to_owned() } else { body }),
+        ("isBase64Encoded", is_base64.to_string()),
+        ("requestContext", context.to_string()),
+    ])
+}
+
+/// Event structure 1.0 of VPC Lattice.
+fn lattice_v1(request: &Request<Bytes>) -> String {
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let joined = |values: &[String]| text(&values.join(","));
+    let query = pairs(request.uri().query().unwrap_or_default(), str::to_owned);
+    let (body, is_base64) = body(request);
+    object([
+        ("raw_path", text(target)),
+        ("method", text(request.method().as_str())),
+        ("headers", map(each(&grouped(request.headers()), joined))),
+        ("query_string_parameters", map(each(&query, last))),
+        ("body", body),
+        ("is_base64_encoded", is_base64.to_string()),
+    ])
+}
+
+/// Values of one name each, in the order in which the names first came.
+type Grouped = Vec<(String, Vec<String>)>;
+
+fn grouped(headers: &HeaderMap) -> Grouped {
+    let values = |name: &HeaderName| headers.get_all(name).iter().map(latin1).collect();
+    headers.keys().map(|name| (name.as_str().to_owned(), values(name))).collect()
+}
+
+fn pairs(query: &str, read: impl Fn(&str) -> String) -> Grouped {
+    let mut found: Grouped = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (read(name), read(value));
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, values)) => values.push(value),
+            None => found.push((name, vec![value])),
         }
-        Value::String(text) => Ok(text.clone().into()),
-        other => Err(Error::from(format!("`body` is {other}, but must be text"))),
+    }
+    found
+}
+
+fn last(values: &[String]) -> String {
+    text(values.last().map_or("", String::as_str))
+}
+
+fn all(values: &[String]) -> String {
+    list(values)
+}
+
+fn each(
+    grouped: &Grouped,
+    write: impl Fn(&[String]) -> String,
+) -> impl Iterator<Item = (String, String)> {
+    grouped.iter().map(move |(name, values)| (name.clone(), write(values)))
+}
+
+fn or_null(grouped: &Grouped, write: impl Fn(&[String]) -> String) -> String {
+    if grouped.is_empty() { "null".to_owned() } else { map(each(grouped, write)) }
+}
+
+/// The body as JSON text, and whether it is in base64: text types go as they are, all else does not.
+fn body(request: &Request<Bytes>) -> (String, bool) {
+    match std::str::from_utf8(request.body()) {
+        Ok(body) if body.is_empty() || is_text(request.headers()) => (text(body), false),
+        _ => (text(&BASE64_STANDARD.encode(request.body())), true),
     }
 }
 
-fn append(headers: &mut HeaderMap, name: &str, value: &Value) -> Result<()> {
-    let text = value
-        .as_str()
-        .ok_or_else(|| format!("the header `{name}` is {value}, but must be text"))?;
-    headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(text)?);
-    Ok(())
+fn is_text(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).map(latin1).unwrap_or_default().to_ascii_lowercase();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    !headers.contains_key(CONTENT_ENCODING)
+        && (essence.starts_with("text/")
+            || ["json", "xml", "javascript"].iter().any(|kind| essence.ends_with(kind)))
 }
 
 fn latin1(value: &HeaderValue) -> String {
@@ -135,28 +300,9 @@ fn latin1(value: &HeaderValue) -> String {
     }
 }
 
-/// Function URLs hand over text types as they are and all else in base64.
-fn is_text(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).map(latin1).unwrap_or_default().to_ascii_lowercase();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    !headers.contains_key(CONTENT_ENCODING)
-        && (essence.starts_with("text/")
-            || ["json", "xml", "javascript"].iter().any(|kind| essence.ends_with(kind)))
-}
-
-/// Decoded, and joined by commas where a name repeats.
-fn query_parameters(query: &str) -> Value {
-    let mut parameters: Map<String, Value> = Map::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (percent_decode(name), percent_decode(value));
-        let joined = match parameters.get(&name).and_then(Value::as_str) {
-            Some(earlier) => format!("{earlier},{value}"),
-            None => value,
-        };
-        parameters.insert(name, joined.into());
-    }
-    Value::Object(parameters)
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn percent_decode(text: &str) -> String {
@@ -176,13 +322,4 @@ fn percent_decode(text: &str) -> String {
         at += 1;
     }
     String::from_utf8_lossy(&decoded).into_owned()
-}
-
-/// The envelopes of HTTP events.
-pub(super) const ENVELOPES: &[&str] = &["function-url"];
-
-/// The event for a request in one of [`ENVELOPES`].
-pub(super) fn wrap(request: &Request<Bytes>, envelope: &str) -> Result<Bytes> {
-    let _ = envelope;
-    Ok(wrap_http(request, UNIX_EPOCH + std::time::Duration::from_secs(1_772_600_767)))
 }

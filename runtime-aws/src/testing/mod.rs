@@ -6,13 +6,17 @@ mod batch;
 mod cloud;
 mod database;
 mod http;
+mod http_answer;
+mod json;
 mod queue;
 mod storage;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod websocket;
 
-pub use http::{unwrap_http, wrap_http};
+pub use http::wrap_http;
+pub use http_answer::unwrap_http;
 
 use crate::{AwsCodec, Reply};
 use ::http::{HeaderValue, Request};
@@ -51,6 +55,9 @@ impl Inverse for AwsCodec {
             Sample::Timer(timer) => return Ok(vec![timer::wrap(timer, envelope)?]),
             Sample::Storage(objects) => storage::wrap(objects, envelope),
             Sample::Database(changes) => vec![database::wrap(changes)],
+            Sample::Cloud(event) if envelope == "websocket" => {
+                vec![websocket::wrap_websocket(event)?]
+            }
             Sample::Cloud(event) => vec![cloud::wrap(event)?],
             Sample::Direct(json) => vec![json.clone()],
             other => {
@@ -69,12 +76,18 @@ impl Inverse for AwsCodec {
         };
         let document = match reply {
             Reply::Response(document) => document,
+            Reply::Stream { prelude, body } => {
+                return http_answer::unwrap_stream(&prelude, body);
+            }
             Reply::Error { error_type, body } => {
                 let report: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
                 let message = report["errorMessage"].as_str().unwrap_or_default().to_owned();
                 return Answer::Failed { error_type: Some(error_type), message };
             }
         };
+        if matches!(sample, Sample::Cloud(event) if websocket::is_websocket(event)) {
+            return websocket::unwrap_websocket(&document);
+        }
         match sample.trigger() {
             Trigger::Http => match unwrap_http(&document) {
                 Ok(response) => Answer::Response(response),

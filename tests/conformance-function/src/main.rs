@@ -5,7 +5,8 @@
 use std::time::Duration;
 use std::{fs, future};
 
-use omnifn::{App, CloudEvent, Context, Payload, Request, Response, Result};
+use futures_util::{StreamExt as _, stream};
+use omnifn::{App, Body, BoxError, CloudEvent, Context, Payload, Request, Response, Result};
 use serde_json::{Value, json};
 
 const OUTPUT: &str = "function_output.json";
@@ -20,7 +21,8 @@ fn main() -> Result<()> {
             .function("panic", panics)
             .function("hang", hang)
             .function("large", large)
-            .function("branch", branch),
+            .function("branch", branch)
+            .function("events", events),
     )
 }
 
@@ -65,4 +67,17 @@ async fn large(request: Request, _: Context) -> Result<String> {
 /// Answers otherwise on each cloud, as no function should.
 async fn branch(_: Request, context: Context) -> Response {
     Response::new(format!("this is {}", context.platform).into())
+}
+
+/// Streams two server-sent events; `/error` and `/panic` have that happen in place of the second.
+async fn events(request: Request, _: Context) -> Result<Response> {
+    let path = request.uri().path().to_owned();
+    let events = stream::iter(1..=2).map(move |number| match (number, path.as_str()) {
+        (2, "/error") => Err(BoxError::from("the source is gone")),
+        (2, "/panic") => panic!("it was asked to"),
+        _ => Ok(format!("data: {number}\n\n")),
+    });
+    let mut response = Response::new(Body::from_stream(events));
+    response.headers_mut().insert("content-type", "text/event-stream".parse()?);
+    Ok(response)
 }

@@ -18,6 +18,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("an HTTP API's request is answered, and state is kept", http_api),
     ("a REST API's request is answered", rest_api),
     ("a load balancer's request is answered", load_balancer),
+    ("a request of VPC Lattice is answered", lattice),
+    ("answers are streamed where that is set", streams),
     ("a batch is answered partially where its mapping honours that", partial_batch),
     ("a batch with a failed message fails where its mapping may not", whole_batch),
     ("a timer's event is answered", timer),
@@ -50,7 +52,12 @@ impl Lambda<'_> {
     }
 
     fn conformance(&self, function: &str) -> Result<Emulator> {
-        Emulator::start(self.emulator, &self.binaries.conformance, &[("OMNIFN_FUNCTION", function)])
+        self.conformance_with(function, &[])
+    }
+
+    fn conformance_with(&self, function: &str, environment: &[(&str, &str)]) -> Result<Emulator> {
+        let environment = [&[("OMNIFN_FUNCTION", function)], environment].concat();
+        Emulator::start(self.emulator, &self.binaries.conformance, &environment)
     }
 }
 
@@ -82,6 +89,34 @@ fn load_balancer(lambda: &Lambda<'_>) -> Result<()> {
     let answer = emulator.invoke(&events::load_balancer("POST", "/orders", ORDER))?.json()?;
     equals(&emulator, &answer["statusCode"], &json!(201))?;
     equals(&emulator, &answer["body"], &json!(ORDER))
+}
+
+fn lattice(lambda: &Lambda<'_>) -> Result<()> {
+    let emulator = lambda.orders("create", &[])?;
+    let answer = emulator.invoke(&events::lattice("POST", "/orders", ORDER))?.json()?;
+    equals(&emulator, &answer["statusCode"], &json!(201))?;
+    equals(&emulator, &answer["statusDescription"], &json!("201 Created"))?;
+    equals(&emulator, &answer["body"], &json!(ORDER))
+}
+
+/// The emulator joins the stream; what a URL would take apart stays visible.
+fn streams(lambda: &Lambda<'_>) -> Result<()> {
+    let emulator = lambda.conformance_with("events", &[("OMNIFN_RESPONSE_STREAM", "1")])?;
+    // It knows no trailers: all that can be seen here of a failure is that the next event is served.
+    for (path, payload) in [
+        ("/", "data: 1\n\ndata: 2\n\n"),
+        ("/error", "data: 1\n\n"),
+        ("/panic", "data: 1\n\n"),
+        ("/", "data: 1\n\ndata: 2\n\n"),
+    ] {
+        let reply = emulator.invoke(&events::http_api("GET", path, ""))?;
+        let prelude = "{\"statusCode\":200,\"headers\":{\"content-type\":\"text/event-stream\"}}";
+        let expected = format!("{prelude}{}{payload}", "\0".repeat(8));
+        if reply.body != expected.as_bytes() {
+            bail!("{path}: {reply}\n{}", emulator.log());
+        }
+    }
+    Ok(())
 }
 
 fn partial_batch(lambda: &Lambda<'_>) -> Result<()> {

@@ -62,6 +62,26 @@ pub(super) fn load_balancer(method: &str, path: &str, body: &str) -> Vec<u8> {
     }))
 }
 
+/// A request through VPC Lattice, event structure 2.0.
+pub(super) fn lattice(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let arn = |kind: &str| format!("arn:aws:vpc-lattice:us-east-1:123456789012:{kind}");
+    bytes(&json!({
+        "version": "2.0", "path": path, "method": method,
+        "headers": {
+            "content-type": ["application/json"], "host": ["orders.7d67968.vpc-lattice-svcs.us-east-1.on.aws"],
+            "x-forwarded-for": ["10.0.2.100"]
+        },
+        "queryStringParameters": {}, "body": body, "isBase64Encoded": false,
+        "requestContext": {
+            "serviceNetworkArn": arn("servicenetwork/sn-0bf3f2882e9cc805a"),
+            "serviceArn": arn("service/svc-0a40eebed65f8d69c"),
+            "targetGroupArn": arn("targetgroup/tg-6d0ecf831eec9f09"),
+            "identity": {"sourceVpcArn": "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-0b8276c84697e7339", "type": "NONE"},
+            "region": "us-east-1", "timeEpoch": "1773342238000000"
+        }
+    }))
+}
+
 /// A batch of messages, each by its id and its body.
 pub(super) fn queue(messages: &[(&str, &str)]) -> Vec<u8> {
     let records: Vec<Value> = messages

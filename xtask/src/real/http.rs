@@ -9,14 +9,22 @@ use serde_json::Value;
 
 use super::process::loopback;
 
-/// An answer, its header block unparsed but for the status.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
+    /// The status line and the headers, in lower case.
+    head: String,
     pub(super) body: Vec<u8>,
 }
 
 impl Reply {
+    /// A header's value, in lower case; its name is given so.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        let prefix = format!("{name}:");
+        self.head.lines().find_map(|line| Some(line.strip_prefix(&prefix)?.trim()))
+    }
+
     pub(super) fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("the answer is not JSON: {self}"))
@@ -65,7 +73,7 @@ fn parse(answer: &[u8]) -> Result<Reply> {
     } else {
         rest.to_vec()
     };
-    Ok(Reply { status, body })
+    Ok(Reply { status, head, body })
 }
 
 fn join_chunks(mut rest: &[u8]) -> Result<Vec<u8>> {

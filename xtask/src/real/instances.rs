@@ -20,11 +20,44 @@ const CONCURRENCY: usize = 4;
 /// Mounts, copies `$1` to where the emulator looks, and becomes the rest of its arguments.
 const SCRIPT: &str = r#"mount -t tmpfs tmpfs /var && mkdir /var/task && cp "$1" /var/task/bootstrap && shift && exec "$@""#;
 
+type Check = fn(&Instances<'_>) -> Result<()>;
+const CHECKS: &[(&str, Check)] = &[
+    ("four invocations of a second each take a second", four_at_once),
+    ("an error or a panic in mid-stream reaches the caller as an error", broken_streams),
+];
+
 pub(super) fn run(program: &Path, binaries: &Binaries, tally: &mut Tally) {
-    let name = "managed instances: four invocations of a second each take a second";
-    match namespace() {
-        Some(flags) => tally.check(name, four_at_once(program, &binaries.conformance, flags)),
-        None => tally.skip(name, "`unshare` cannot make a mount namespace here"),
+    for (name, check) in CHECKS {
+        let name = format!("managed instances: {name}");
+        match namespace() {
+            Some(flags) => {
+                tally.check(
+                    &name,
+                    check(&Instances { program, binary: &binaries.conformance, flags }),
+                );
+            }
+            None => tally.skip(&name, "`unshare` cannot make a mount namespace here"),
+        }
+    }
+}
+
+/// What it takes to start a function there.
+struct Instances<'a> {
+    program: &'a Path,
+    binary: &'a Path,
+    flags: &'a str,
+}
+
+impl Instances<'_> {
+    fn start(&self, environment: &[(&str, &str)]) -> Result<Emulator> {
+        let mut command = Command::new("unshare");
+        command.args([self.flags, "sh", "-c", SCRIPT, "sh"]).arg(self.binary).arg(self.program);
+        let port = free_port()?;
+        listen(&mut command, port, free_port()?);
+        command
+            .env("AWS_LAMBDA_MAX_CONCURRENCY", CONCURRENCY.to_string())
+            .envs(environment.iter().copied());
+        Emulator::run(command, port)
     }
 }
 
@@ -41,16 +74,9 @@ fn namespace() -> Option<&'static str> {
     })
 }
 
-fn four_at_once(program: &Path, binary: &Path, flags: &str) -> Result<()> {
-    let mut command = Command::new("unshare");
-    command.args([flags, "sh", "-c", SCRIPT, "sh"]).arg(binary).arg(program);
-    let port = free_port()?;
-    listen(&mut command, port, free_port()?);
-    command
-        .env("AWS_LAMBDA_MAX_CONCURRENCY", CONCURRENCY.to_string())
-        .env("OMNIFN_FUNCTION", "conf_slow");
-    let emulator = Emulator::run(command, port)?;
-    once_it_waits(&emulator)?;
+fn four_at_once(instances: &Instances<'_>) -> Result<()> {
+    let emulator = instances.start(&[("OMNIFN_FUNCTION", "conf_slow")])?;
+    once_it_waits(&emulator, answered)?;
 
     let started = Instant::now();
     let replies: Vec<Result<Reply>> = thread::scope(|scope| {
@@ -72,8 +98,38 @@ fn four_at_once(program: &Path, binary: &Path, flags: &str) -> Result<()> {
     Ok(())
 }
 
+/// This mode passes on what is in the trailers of a stream.
+fn broken_streams(instances: &Instances<'_>) -> Result<()> {
+    let environment = [("OMNIFN_FUNCTION", "events"), ("OMNIFN_RESPONSE_STREAM", "1")];
+    let emulator = instances.start(&environment)?;
+    let is_whole = |reply: &Reply| {
+        if reply.status != 200 || !reply.body.ends_with(b"data: 1\n\ndata: 2\n\n") {
+            bail!("{reply}");
+        }
+        Ok(())
+    };
+    once_it_waits(&emulator, is_whole)?;
+    for (path, error_type, message) in [
+        ("/error", "function.error", "the source is gone"),
+        ("/panic", "function.panic", "the handler panicked: it was asked to"),
+    ] {
+        let reply = emulator.invoke(&events::http_api("GET", path, ""))?;
+        let text = String::from_utf8_lossy(&reply.body);
+        if reply.header("error-type") != Some(error_type) || !text.contains(message) {
+            bail!(
+                "{path}: `error-type` is {:?}: {reply}\n{}",
+                reply.header("error-type"),
+                emulator.log()
+            );
+        }
+        is_whole(&emulator.invoke(&events::http_api("GET", "/", ""))?)
+            .with_context(|| emulator.log())?;
+    }
+    Ok(())
+}
+
 /// Until workers wait in `/next` the emulator answers 400 `Runtime.Unavailable`.
-fn once_it_waits(emulator: &Emulator) -> Result<()> {
+fn once_it_waits(emulator: &Emulator, answered: impl Fn(&Reply) -> Result<()>) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         match emulator.invoke(&events::http_api("GET", "/", "")).and_then(|reply| answered(&reply))
