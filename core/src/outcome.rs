@@ -14,6 +14,8 @@ pub enum Outcome {
     Payload(Bytes),
     /// An event in answer to an event.
     Event(Box<CloudEvent>),
+    /// Events in answer to a batch of events.
+    Events(Vec<CloudEvent>),
     /// Done, with nothing to say.
     Done,
 }
