@@ -32,7 +32,9 @@ mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use event::{CloudRunRequest, GcpCodec, Origin};
+pub use event::{
+    BackgroundContext, BackgroundEvent, BackgroundResource, CloudRunRequest, GcpCodec, Origin,
+};
 
 use omnifn_core::{App, BoxFuture, Environment, Host, Platform, Result};
 

@@ -37,6 +37,10 @@ pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
             tracing::error!(?error, "the event in answer cannot be sent");
             failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
         }),
+        Ok(Outcome::Events(events)) => cloud::encode_batch(&events).unwrap_or_else(|error| {
+            tracing::error!(?error, "the events in answer cannot be sent");
+            failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
+        }),
         Ok(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash),
         Err(error) => refusal(origin, &error).unwrap_or_else(|| failed(origin, &error)),
     }
@@ -62,7 +66,7 @@ fn refusal(origin: Origin, error: &Error) -> Option<Response> {
 /// The function's fault.
 fn failed(origin: Origin, error: &Error) -> Response {
     // What a caller waits for is never delivered again, so advice about that changes nothing.
-    let is_event = matches!(origin, Origin::Queue | Origin::Timer | Origin::Event);
+    let is_event = !matches!(origin, Origin::Http | Origin::Direct);
     if is_event && error.is_discard() {
         return status(StatusCode::NO_CONTENT);
     }
