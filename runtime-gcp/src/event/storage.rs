@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 const TYPES: &str = "google.cloud.storage.object.v1.";
 
-/// The object as Cloud Storage's JSON API has it (cloud.google.com/storage/docs/json_api/v1/objects).
+/// The object as Cloud Storage's JSON API has it (cloud.google.com/storage, JSON API `objects`).
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Object<'a> {
@@ -42,7 +42,7 @@ pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<ObjectEvent> {
     let refuse = |error: Error| wrong::event(Origin::Storage, parts, body, &error);
     if let Some(event) = cloud::read(&parts.headers, body)? {
         return match event.ty.as_str() {
-            pubsub::PUBLISHED => notification(pubsub::of_event(event)?).map_err(refuse),
+            pubsub::PUBLISHED => notification(&pubsub::of_event(event)?).map_err(refuse),
             ty if ty.starts_with(TYPES) => object(event),
             _ => Err(refuse(Error::malformed(format!("its type must begin with `{TYPES}`")))),
         };
@@ -53,7 +53,7 @@ pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<ObjectEvent> {
             return object(event);
         }
     }
-    notification(pubsub::decode(Origin::Storage, parts, body)?).map_err(refuse)
+    notification(&pubsub::decode(Origin::Storage, parts, body)?).map_err(refuse)
 }
 
 /// A CloudEvent of Cloud Storage.
@@ -87,7 +87,7 @@ fn object(event: CloudEvent) -> Result<ObjectEvent> {
 
 /// A bucket's notification: attributes that name the object, and the object itself if its configuration says so. Where
 /// the push is unwrapped, the names of attributes are in lower case.
-fn notification(message: Message) -> Result<ObjectEvent> {
+fn notification(message: &Message) -> Result<ObjectEvent> {
     let attribute = |name: &str| {
         let mut attributes = message.attributes.iter();
         let found = attributes.find(|(found, _)| found.eq_ignore_ascii_case(name));
@@ -115,10 +115,8 @@ fn notification(message: Message) -> Result<ObjectEvent> {
     object.version = attribute("objectGeneration").map(ToOwned::to_owned);
     object.attempt = message.attempt;
     // `payloadFormat` is `NONE` or `JSON_API_V1`.
-    let data = match message.data.is_empty() {
-        true => Object::default(),
-        false => json::from_slice(&message.data)?,
-    };
+    let data =
+        if message.data.is_empty() { Object::default() } else { json::from_slice(&message.data)? };
     let mut object = complete(object, &data);
     object.time = object.time.or(message.time);
     Ok(object)
@@ -130,7 +128,7 @@ fn complete(mut object: ObjectEvent, data: &Object<'_>) -> ObjectEvent {
     object.size = data.size.map(|size| size.0).filter(|_| is_there);
     object.etag = data.etag.as_ref().map(|etag| etag.0.as_ref().to_owned());
     object.version = data.generation.map(|generation| generation.0.to_string()).or(object.version);
-    let times = [&data.time_deleted, &data.updated].into_iter().flatten();
-    object.time = object.time.or_else(|| times.filter_map(|time| rfc3339::parse(&time.0)).next());
+    let mut times = [&data.time_deleted, &data.updated].into_iter().flatten();
+    object.time = object.time.or_else(|| times.find_map(|time| rfc3339::parse(&time.0)));
     object
 }

@@ -35,13 +35,9 @@ impl Body<'_> {
             })?),
             None => None,
         };
-        match self.converted(product, &head)? {
-            Some(data) => Ok(event.with_json(data)),
-            None => {
-                event.datacontenttype = Some("application/json".to_owned());
-                Ok(event)
-            }
-        }
+        event.datacontenttype = Some("application/json".to_owned());
+        event.data = self.converted(product, &head)?;
+        Ok(event)
     }
 
     /// What becomes the source, behind the service, and the subject.
@@ -150,12 +146,11 @@ impl Body<'_> {
         let message: Pushed<'_> = read("message", self.message.ok_or_else(|| missing("message"))?)?;
         let id = message.message_id.or(message.snake_message_id).filter(|id| !id.0.is_empty());
         let id = id.ok_or_else(|| missing("message.messageId"))?;
-        let source = match topic(path) {
-            Some(topic) => topic,
-            None => {
-                let subscription = self.subscription.ok_or_else(|| missing("subscription"))?;
-                read::<String>("subscription", subscription)?
-            }
+        let source = if let Some(topic) = topic(path) {
+            topic
+        } else {
+            let subscription = self.subscription.ok_or_else(|| missing("subscription"))?;
+            read("subscription", subscription)?
         };
         let mut event =
             CloudEvent::new(id.0, format!("//pubsub.googleapis.com/{source}"), tables::PUBLISHED);
