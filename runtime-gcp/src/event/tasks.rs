@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const TASK_NAME: &str = "x-cloudtasks-taskname";
 /// What is told of a task's last delivery, and the attribute that tells it.
-const HISTORY: [(&str, &str); 3] = [
-    ("x-cloudtasks-taskexecutioncount", "executionCount"),
+const HISTORY: [(&str, &str); 2] = [
     ("x-cloudtasks-taskpreviousresponse", "previousResponse"),
     ("x-cloudtasks-taskretryreason", "retryReason"),
 ];
