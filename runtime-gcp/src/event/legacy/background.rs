@@ -161,6 +161,8 @@ impl BackgroundEvent {
     }
 }
 
+/// Who mistakes the type of an event is not led into the first generation.
+#[diagnostic::do_not_recommend]
 impl FromEvent for BackgroundEvent {
     const TRIGGER: Trigger = Trigger::Event;
     type Answer = ();

@@ -71,7 +71,7 @@ fn an_event_that_was_changed_since_is_converted() {
 }
 
 #[track_caller]
-fn converts(source: &str, ty: &str, subject: &str, data: Value, expected: Value) {
+fn converts(source: &str, ty: &str, subject: &str, data: &Value, expected: &Value) {
     let mut event = CloudEvent::new("1", source, ty).with_json(data.to_string());
     event.subject = Some(subject.to_owned()).filter(|subject| !subject.is_empty());
     event.time = omnifn_core::rfc3339::parse("2026-03-04T05:06:07.089Z");
@@ -79,7 +79,7 @@ fn converts(source: &str, ty: &str, subject: &str, data: Value, expected: Value)
     let context = found["context"].as_object_mut().unwrap();
     assert_eq!(context.remove("eventId").unwrap(), "1");
     assert_eq!(context.remove("timestamp").unwrap(), "2026-03-04T05:06:07.089Z");
-    assert_eq!(found, expected);
+    assert_eq!(&found, expected);
 }
 
 /// The rules of the Functions Frameworks for Node.js and Python, which Google's conformance client wants.
@@ -89,9 +89,9 @@ fn a_cloud_event_becomes_a_background_event() {
         "//pubsub.googleapis.com/projects/p/topics/t",
         "google.cloud.pubsub.topic.v1.messagePublished",
         "",
-        json!({"subscription": "s", "message": {"@type": "t", "data": "aGk=", "messageId": "1",
+        &json!({"subscription": "s", "message": {"@type": "t", "data": "aGk=", "messageId": "1",
             "message_id": "1", "publishTime": "x", "publish_time": "x", "orderingKey": "k"}}),
-        json!({"data": {"@type": "t", "data": "aGk=", "orderingKey": "k"}, "context": {
+        &json!({"data": {"@type": "t", "data": "aGk=", "orderingKey": "k"}, "context": {
             "eventType": "google.pubsub.topic.publish",
             "resource": {"service": "pubsub.googleapis.com", "name": "projects/p/topics/t",
                 "type": "type.googleapis.com/google.pubsub.v1.PubsubMessage"}}}),
@@ -100,8 +100,8 @@ fn a_cloud_event_becomes_a_background_event() {
         "//storage.googleapis.com/projects/_/buckets/b",
         "google.cloud.storage.object.v1.finalized",
         "objects/a/b",
-        json!({"kind": "storage#folder", "name": "a/b"}),
-        json!({"data": {"kind": "storage#folder", "name": "a/b"}, "context": {
+        &json!({"kind": "storage#folder", "name": "a/b"}),
+        &json!({"data": {"kind": "storage#folder", "name": "a/b"}, "context": {
             "eventType": "google.storage.object.finalize",
             "resource": {"service": "storage.googleapis.com", "name": "projects/_/buckets/b/objects/a/b",
                 "type": "storage#folder"}}}),
@@ -110,16 +110,16 @@ fn a_cloud_event_becomes_a_background_event() {
         "//firebaseauth.googleapis.com/projects/p",
         "google.firebase.auth.user.v1.created",
         "users/u",
-        json!({"uid": "u", "metadata": {"createTime": "1", "lastSignInTime": "2", "x": 1}}),
-        json!({"data": {"uid": "u", "metadata": {"createdAt": "1", "lastSignedInAt": "2", "x": 1}},
+        &json!({"uid": "u", "metadata": {"createTime": "1", "lastSignInTime": "2", "x": 1}}),
+        &json!({"data": {"uid": "u", "metadata": {"createdAt": "1", "lastSignedInAt": "2", "x": 1}},
             "context": {"eventType": "providers/firebase.auth/eventTypes/user.create", "resource": "projects/p"}}),
     );
     converts(
         "//firebasedatabase.googleapis.com/projects/_/locations/europe-west1/instances/i",
         "google.firebase.database.ref.v1.deleted",
         "refs/a/b",
-        json!({"data": null, "delta": 1}),
-        json!({"data": {"data": null, "delta": 1}, "context": {
+        &json!({"data": null, "delta": 1}),
+        &json!({"data": {"data": null, "delta": 1}, "context": {
             "eventType": "providers/google.firebase.database/eventTypes/ref.delete",
             "resource": "projects/_/instances/i/refs/a/b"}}),
     );
@@ -127,8 +127,8 @@ fn a_cloud_event_becomes_a_background_event() {
         "//firestore.googleapis.com/projects/p/databases/(default)",
         "google.cloud.firestore.document.v1.written",
         "documents/users/x",
-        json!({"value": {}}),
-        json!({"data": {"value": {}}, "context": {
+        &json!({"value": {}}),
+        &json!({"data": {"value": {}}, "context": {
             "eventType": "providers/cloud.firestore/eventTypes/document.write",
             "resource": "projects/p/databases/(default)/documents/users/x"}}),
     );
@@ -136,16 +136,16 @@ fn a_cloud_event_becomes_a_background_event() {
         "//firebaseremoteconfig.googleapis.com/projects/p",
         "google.firebase.remoteconfig.remoteConfig.v1.updated",
         "",
-        json!({"versionNumber": 7}),
-        json!({"data": {"versionNumber": 7}, "context": {
+        &json!({"versionNumber": 7}),
+        &json!({"data": {"versionNumber": 7}, "context": {
             "eventType": "providers/firebase.remoteConfig/remoteconfig.update", "resource": "projects/p"}}),
     );
     converts(
         "//firebaseanalytics.googleapis.com/projects/p/apps/a",
         "google.firebase.analytics.log.v1.written",
         "events/e",
-        json!([]),
-        json!({"data": [], "context": {
+        &json!([]),
+        &json!({"data": [], "context": {
             "eventType": "providers/google.firebase.analytics/eventTypes/event.log",
             "resource": "projects/p/apps/a/events/e"}}),
     );
