@@ -45,13 +45,16 @@ impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
             let event = E::from_event(event)?;
             let answer = self.0.call(event, context).await.into_output();
             let answer = answer.map_err(|error: Error| error.of_handler(E::TRIGGER))?;
-            let outcome = E::into_outcome(answer);
-            match &outcome {
+            match E::into_outcome(answer) {
                 // No sender of CloudEvents takes a partial answer.
                 Outcome::Batch(batch) if E::TAKES_CLOUD_BATCHES && !batch.failed.is_empty() => {
-                    Err(Error::from(format!("these events failed: {}", batch.failed.join(", "))))
+                    let error = format!("these events failed: {}", batch.failed.join(", "));
+                    Err(match batch.retry_after {
+                        Some(delay) => crate::retry_after(delay, error).into(),
+                        None => error.into(),
+                    })
                 }
-                _ => Ok(outcome),
+                outcome => Ok(outcome),
             }
         })
     }
@@ -320,5 +323,6 @@ mod tests {
         let error =
             one_by_one.invoke(batch(&["b", "f", "b"]), Context::new("b")).await.unwrap_err();
         assert_eq!(error.to_string(), "these events failed: f");
+        assert!(error.retry_after().is_some());
     }
 }
