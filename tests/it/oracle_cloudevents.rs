@@ -117,7 +117,7 @@ fn theirs(event: &SdkEvent) -> Common {
     Common {
         attributes: vec![
             ("id", Some(event.id().to_owned())),
-            ("source", Some(event.source().to_string())),
+            ("source", Some(event.source().clone())),
             ("type", Some(event.ty().to_owned())),
             ("subject", event.subject().map(ToOwned::to_owned)),
             ("time", time),
