@@ -45,7 +45,7 @@ pub(super) fn mode(headers: &HeaderMap) -> Result<Option<Mode>> {
         // A batch, or a structured event in another format.
         if is_other("application/cloudevents-batch") || is_other("application/cloudevents+") {
             return Err(unsupported(format!(
-                "the request's media type is `{media_type}`, but this function reads CloudEvents one at a time, in \
+                "the request's media type is `{media_type}`, but this function reads CloudEvents as JSON, in \
                  binary mode or as `{STRUCTURED}`"
             )));
         }
@@ -159,6 +159,11 @@ fn without_attributes(parts: &Parts, media_type: Option<&str>, body: &Bytes) -> 
 /// The attributes of an event in binary mode: all of its `ce-*` headers, and `Content-Type` as it was sent.
 pub(super) fn attributes(headers: &HeaderMap) -> Result<CloudEvent> {
     let mut event = CloudEvent::new("", "", "");
+    if text(headers, "ce-specversion")?.is_none() {
+        return Err(Error::malformed(
+            "the CloudEvent has no `specversion`, which every CloudEvent must have",
+        ));
+    }
     for header in headers.keys() {
         let Some(name) = header.as_str().strip_prefix("ce-") else { continue };
         if let Some(value) = text(headers, header.as_str())? {
