@@ -139,7 +139,7 @@ impl CloudEvent {
     /// # Errors
     /// When it is not JSON, an attribute that must be there is missing, or one has the wrong form.
     pub fn from_structured(bytes: &[u8]) -> Result<Self> {
-        let members: BTreeMap<Cow<'_, str>, &RawValue> = json::from_slice(bytes)?;
+        let members = json::members(bytes)?;
         let mut event = Self::new("", "", "");
         if members.get("specversion").is_none_or(|version| version.get() == "null") {
             return Err(Error::malformed(

@@ -4,6 +4,7 @@ mod cloud;
 mod direct;
 mod http;
 mod legacy;
+mod members;
 mod pubsub;
 mod queue;
 mod reply;
@@ -23,8 +24,7 @@ use omnifn_core::{
     Batch, Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Response,
     Result, TraceContext, Trigger,
 };
-use serde::de::Unexpected;
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 /// Translates what Google sends and takes: HTTP requests and responses.
 #[derive(Clone, Copy, Debug, Default)]
@@ -228,34 +228,6 @@ fn unsupported(message: String) -> Error {
 /// Text that points into the body where it holds no escapes.
 #[derive(Clone, Debug, serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// A whole number, which Google's JSON has as text where it may have 64 bits.
-#[derive(Clone, Copy, Debug)]
-struct Integer(u64);
-
-impl<'de> serde::Deserialize<'de> for Integer {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Digits;
-        impl serde::de::Visitor<'_> for Digits {
-            type Value = Integer;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, as a number or as text")
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Integer, E> {
-                Ok(Integer(number))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Integer, E> {
-                let number =
-                    text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self));
-                number.map(Integer)
-            }
-        }
-        deserializer.deserialize_any(Digits)
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -13,12 +13,13 @@
 //! "orderingKey"}, "subscription", "deliveryAttempt"}`, and that is the `data` of the second and, once converted, of the
 //! last.
 
-use super::{Integer, Origin, Text, cloud, legacy, text, wrong};
+use super::{Origin, Text, cloud, legacy, members, text, wrong};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
 use omnifn_core::{CloudEvent, Error, Message, Result, json, rfc3339};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
 pub(super) const PUBLISHED: &str = "google.cloud.pubsub.topic.v1.messagePublished";
@@ -31,8 +32,8 @@ struct Push<'a> {
     message: PubsubMessage<'a>,
     #[serde(borrow, default)]
     subscription: Option<Text<'a>>,
-    #[serde(default)]
-    delivery_attempt: Option<Integer>,
+    #[serde(borrow, default)]
+    delivery_attempt: Option<&'a RawValue>,
 }
 
 /// Google sends ids and times in both spellings, side by side.
@@ -123,7 +124,8 @@ fn message(push: Push<'_>, event: Option<CloudEvent>) -> Result<Message> {
     message.time = time.and_then(|time| rfc3339::parse(&time.0)).or(event_time);
     message.attributes = pushed.attributes.unwrap_or_default();
     message.order_key = owned(pushed.ordering_key);
-    message.attempt = delivery_attempt.and_then(|attempt| attempt.0.try_into().ok());
+    message.attempt =
+        delivery_attempt.and_then(members::number).and_then(|attempt| attempt.try_into().ok());
     Ok(message)
 }
 

@@ -9,56 +9,36 @@
 //! The object's name is taken from the data, or from the attribute `objectId`: whether Eventarc escapes what does not
 //! belong into a header in the subject is not documented.
 
-use super::{Integer, Origin, Text, cloud, legacy, pubsub, wrong};
+use super::{Origin, cloud, legacy, members::Members, pubsub, wrong};
 use bytes::Bytes;
 use http::request::Parts;
-use omnifn_core::{CloudEvent, Error, Message, ObjectChange, ObjectEvent, Result, json, rfc3339};
-use serde::Deserialize;
+use omnifn_core::{CloudEvent, Error, Message, ObjectChange, ObjectEvent, Result, rfc3339};
 
 const TYPES: &str = "google.cloud.storage.object.v1.";
-
-/// The object as Cloud Storage's JSON API has it (cloud.google.com/storage, JSON API `objects`).
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Object<'a> {
-    #[serde(borrow)]
-    bucket: Option<Text<'a>>,
-    #[serde(borrow)]
-    name: Option<Text<'a>>,
-    generation: Option<Integer>,
-    size: Option<Integer>,
-    #[serde(borrow)]
-    etag: Option<Text<'a>>,
-    #[serde(borrow)]
-    time_deleted: Option<Text<'a>>,
-    #[serde(borrow)]
-    updated: Option<Text<'a>>,
-    /// Only in the oldest events, whose one type is told apart by it: `exists`, `not_exists`.
-    #[serde(borrow)]
-    resource_state: Option<Text<'a>>,
-}
 
 pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<ObjectEvent> {
     let refuse = |error: Error| wrong::event(Origin::Storage, parts, body, &error);
     if let Some(event) = cloud::read(&parts.headers, body)? {
         return match event.ty.as_str() {
             pubsub::PUBLISHED => notification(&pubsub::of_event(event)?).map_err(refuse),
-            ty if ty.starts_with(TYPES) => object(event),
+            ty if ty.starts_with(TYPES) => object(&event),
             _ => Err(refuse(Error::malformed(format!("its type must begin with `{TYPES}`")))),
         };
     }
     if let Some(event) = legacy::to_cloud_event(body) {
         let event = event.map_err(refuse)?;
         if event.ty.starts_with(TYPES) {
-            return object(event);
+            return object(&event);
         }
     }
     notification(&pubsub::decode(Origin::Storage, parts, body)?).map_err(refuse)
 }
 
 /// A CloudEvent of Cloud Storage.
-fn object(event: CloudEvent) -> Result<ObjectEvent> {
-    let data: Object<'_> = json::from_slice(event.data.as_deref().unwrap_or_default())?;
+fn object(event: &CloudEvent) -> Result<ObjectEvent> {
+    let sent = event.data.as_deref().unwrap_or_default();
+    // The object as Cloud Storage's JSON API has it.
+    let data = Members::parse(sent)?;
     let mut change = match event.ty.strip_prefix(TYPES).unwrap_or_default() {
         "finalized" => ObjectChange::Created,
         "deleted" => ObjectChange::Deleted,
@@ -66,23 +46,25 @@ fn object(event: CloudEvent) -> Result<ObjectEvent> {
         "metadataUpdated" => ObjectChange::MetadataUpdated,
         _ => ObjectChange::Other,
     };
-    if data.resource_state.as_ref().is_some_and(|state| state.0 == "not_exists") {
+    // Only in the oldest events, whose one type is told apart by it: `exists`, `not_exists`.
+    if data.text("resourceState")?.as_deref() == Some("not_exists") {
         change = ObjectChange::Deleted;
     }
-    let bucket = match &data.bucket {
-        Some(bucket) => bucket.0.as_ref(),
-        None => event.source.rsplit_once("/buckets/").map_or("", |(_, bucket)| bucket),
+    let bucket = match data.text("bucket")? {
+        Some(bucket) => bucket.into_owned(),
+        None => event.source.rsplit_once("/buckets/").map_or("", |(_, bucket)| bucket).to_owned(),
     };
-    let Some(name) = &data.name else {
+    let Some(name) = data.text("name")? else {
         return Err(Error::malformed("`name`: missing field of the object"));
     };
+    let name = name.into_owned();
     if bucket.is_empty() {
         return Err(Error::malformed("`bucket`: missing field of the object"));
     }
-    let mut object = ObjectEvent::new(event.id, bucket, name.0.as_ref(), change);
+    let mut object = ObjectEvent::new(event.id.as_str(), bucket, name, change);
     object.time = event.time;
-    object.kind = event.ty;
-    Ok(complete(object, &data))
+    object.kind.clone_from(&event.ty);
+    complete(object, &data)
 }
 
 /// A bucket's notification: attributes that name the object, and the object itself if its configuration says so. Where
@@ -116,19 +98,23 @@ fn notification(message: &Message) -> Result<ObjectEvent> {
     object.attempt = message.attempt;
     // `payloadFormat` is `NONE` or `JSON_API_V1`.
     let data =
-        if message.data.is_empty() { Object::default() } else { json::from_slice(&message.data)? };
-    let mut object = complete(object, &data);
+        if message.data.is_empty() { Members::new() } else { Members::parse(&message.data)? };
+    let mut object = complete(object, &data)?;
     object.time = object.time.or(message.time);
     Ok(object)
 }
 
 /// What the object itself tells. Its times stand in where the event has none.
-fn complete(mut object: ObjectEvent, data: &Object<'_>) -> ObjectEvent {
+fn complete(mut object: ObjectEvent, data: &Members<'_>) -> Result<ObjectEvent> {
     let is_there = object.change != ObjectChange::Deleted;
-    object.size = data.size.map(|size| size.0).filter(|_| is_there);
-    object.etag = data.etag.as_ref().map(|etag| etag.0.as_ref().to_owned());
-    object.version = data.generation.map(|generation| generation.0.to_string()).or(object.version);
-    let mut times = [&data.time_deleted, &data.updated].into_iter().flatten();
-    object.time = object.time.or_else(|| times.find_map(|time| rfc3339::parse(&time.0)));
-    object
+    object.size = data.number("size")?.filter(|_| is_there);
+    object.etag = data.text("etag")?.map(Into::into);
+    object.version =
+        data.number("generation")?.map(|generation| generation.to_string()).or(object.version);
+    for name in ["timeDeleted", "updated"] {
+        if object.time.is_none() {
+            object.time = data.text(name)?.and_then(|time| rfc3339::parse(&time));
+        }
+    }
+    Ok(object)
 }

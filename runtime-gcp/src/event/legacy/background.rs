@@ -1,9 +1,13 @@
 //! A CloudEvent as the background event that says the same: the signature `event` of the first generation.
 
-use super::{Body, Members, is_object, read, rename_metadata, tables, tables::Product, write};
+use super::{
+    super::members::{Members, is_object},
+    Body, rename_metadata, tables,
+    tables::Product,
+};
 use bytes::Bytes;
 use omnifn_core::{CloudEvent, Error, Event, FromEvent, Outcome, Result, Trigger, json, rfc3339};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// An event as functions of the first generation got it: the data and, beside it, what happened where (the signature
@@ -118,7 +122,7 @@ impl BackgroundEvent {
         }
         let head = body.head()?;
         let resource = head.resource;
-        let data = body.data.map_or("null", RawValue::get);
+        let data = body.data().map_or("null", RawValue::get);
         Ok(Some(Self {
             data: Bytes::copy_from_slice(data.as_bytes()),
             context: BackgroundContext {
@@ -213,27 +217,27 @@ fn converted_data(product: Product, data: &RawValue) -> Result<Bytes> {
         Product::Pubsub => message(data)?,
         Product::Auth => rename_metadata(
             data,
-            &[("createTime", "createdAt"), ("lastSignInTime", "lastSignedInAt")],
+            [("createTime", "createdAt"), ("lastSignInTime", "lastSignedInAt")],
         )?,
         _ => None,
     };
-    let data = changed.as_deref().unwrap_or(data);
-    Ok(Bytes::copy_from_slice(data.get().as_bytes()))
+    Ok(match changed {
+        Some(changed) => changed.into(),
+        None => Bytes::copy_from_slice(data.get().as_bytes()),
+    })
 }
 
 /// The message in a push without what the context tells.
-fn message(data: &RawValue) -> Result<Option<Box<RawValue>>> {
+fn message(data: &RawValue) -> Result<Option<String>> {
     if !is_object(data) {
         return Ok(None);
     }
-    let mut members: Members<'_> = read("data", data)?;
-    if let Some(message) = members.get("message").copied().filter(|message| is_object(message)) {
-        members = read("data.message", message)?;
+    let push = Members::of(data)?;
+    let mut message = push.object("message")?.unwrap_or(push);
+    for name in ["messageId", "publishTime", "message_id", "publish_time"] {
+        message.remove(name);
     }
-    members.retain(|name, _| {
-        !matches!(name.as_ref(), "messageId" | "publishTime" | "message_id" | "publish_time")
-    });
-    write(&members).map(Some)
+    Ok(Some(message.write()))
 }
 
 fn resource(
@@ -254,13 +258,7 @@ fn resource(
             described(name.to_owned(), "type.googleapis.com/google.pubsub.v1.PubsubMessage")
         }
         Product::Storage => {
-            #[derive(Deserialize)]
-            struct Object {
-                kind: Option<String>,
-            }
-            let object: Option<Object> =
-                if is_object(data) { Some(read("data", data)?) } else { None };
-            let kind = object.and_then(|object| object.kind);
+            let kind = if is_object(data) { Members::of(data)?.text("kind")? } else { None };
             described(full(), kind.as_deref().unwrap_or("storage#object"))
         }
         Product::Auth => BackgroundResource::Name(name.to_owned()),

@@ -1,13 +1,13 @@
 //! A background event, or a push of Pub/Sub, as the CloudEvent that says the same.
 
 use super::{
-    Body, Head, Members, Text, is_object, read, rename_metadata, tables, tables::Product, write,
+    super::members::{Members, is_object, quote},
+    Body, Head, raw, rename_metadata, tables,
+    tables::Product,
 };
 use bytes::Bytes;
 use omnifn_core::{CloudEvent, Error, Result, rfc3339};
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 impl Body<'_> {
     /// The background event as a CloudEvent.
@@ -65,63 +65,49 @@ impl Body<'_> {
     }
 
     /// Where a realtime database is, by the domain that it is served at.
-    fn location(&self) -> Result<Cow<'_, str>> {
-        let missing = || Error::malformed("`domain` must be there, as text");
-        let domain: Text<'_> = read("domain", self.domain.ok_or_else(missing)?)?;
-        Ok(match domain.0 {
-            domain if domain == "firebaseio.com" => "us-central1".into(),
-            Cow::Borrowed(domain) => domain.split('.').next().unwrap_or_default().into(),
-            Cow::Owned(domain) => domain.split('.').next().unwrap_or_default().to_owned().into(),
-        })
+    fn location(&self) -> Result<String> {
+        let domain = self.0.text("domain")?;
+        let domain = domain.ok_or_else(|| Error::malformed("`domain` must be there, as text"))?;
+        Ok(match domain.as_ref() {
+            "firebaseio.com" => "us-central1",
+            domain => domain.split('.').next().unwrap_or_default(),
+        }
+        .to_owned())
     }
 
     /// Which app an event of Analytics is from.
     fn app(&self) -> Result<String> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Data {
-            user_dim: UserDim,
+        let mut place = self.0.object("data")?;
+        for name in ["userDim", "appInfo"] {
+            place = match place {
+                Some(members) => members.object(name)?,
+                None => None,
+            };
         }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct UserDim {
-            app_info: AppInfo,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct AppInfo {
-            app_id: String,
-        }
-        let missing = || Error::malformed("`data.userDim.appInfo.appId` must be there, as text");
-        let data = self.data.ok_or_else(missing)?;
-        let data: Data = serde_json::from_str(data.get()).map_err(|_| missing())?;
-        Ok(data.user_dim.app_info.app_id)
+        let app = place.and_then(|members| members.text("appId").ok().flatten());
+        app.map(Into::into)
+            .ok_or_else(|| Error::malformed("`data.userDim.appInfo.appId` must be there, as text"))
     }
 
     /// `users/UID`, if the data names a user.
     fn user(&self) -> Result<Option<String>> {
-        #[derive(Deserialize)]
-        struct User<'a> {
-            #[serde(borrow, default)]
-            uid: Option<Text<'a>>,
-        }
-        let Some(data) = self.data.filter(|data| is_object(data)) else { return Ok(None) };
-        let user: User<'_> = read("data", data)?;
-        Ok(user.uid.map(|uid| format!("users/{}", uid.0)))
+        let Some(data) = self.0.object("data")? else { return Ok(None) };
+        Ok(data.text("uid")?.map(|uid| format!("users/{uid}")))
     }
 
     fn converted(&self, product: Product, head: &Head<'_>) -> Result<Option<Bytes>> {
-        let unchanged = |data: &RawValue| Bytes::copy_from_slice(data.get().as_bytes());
-        match (product, self.data) {
-            (Product::Pubsub, data) => message(data, head).map(Some),
-            (Product::Auth, Some(data)) => {
-                const NAMES: &[(&str, &str)] =
-                    &[("createdAt", "createTime"), ("lastSignedInAt", "lastSignInTime")];
-                let renamed = rename_metadata(data, NAMES)?;
-                Ok(Some(renamed.map_or_else(|| unchanged(data), owned)))
-            }
-            (_, data) => Ok(data.map(unchanged)),
-        }
+        let changed = match (product, self.data()) {
+            (Product::Pubsub, data) => Some(message(data, head)?),
+            (Product::Auth, Some(data)) => rename_metadata(
+                data,
+                [("createdAt", "createTime"), ("lastSignedInAt", "lastSignInTime")],
+            )?,
+            _ => None,
+        };
+        Ok(match changed {
+            Some(changed) => Some(changed.into()),
+            None => self.data().map(|data| Bytes::copy_from_slice(data.get().as_bytes())),
+        })
     }
 
     /// A push of Pub/Sub as the CloudEvent that Eventarc would have made of its message: all of the push is the data.
@@ -130,40 +116,32 @@ impl Body<'_> {
         path: &str,
         body: &Bytes,
     ) -> Result<CloudEvent> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Pushed<'a> {
-            #[serde(borrow, default)]
-            message_id: Option<Text<'a>>,
-            #[serde(rename = "message_id", borrow, default)]
-            snake_message_id: Option<Text<'a>>,
-            #[serde(borrow, default)]
-            publish_time: Option<Text<'a>>,
-            #[serde(rename = "publish_time", borrow, default)]
-            snake_publish_time: Option<Text<'a>>,
-        }
         let missing = |name: &str| Error::malformed(format!("`{name}`: missing field"));
-        let message: Pushed<'_> = read("message", self.message.ok_or_else(|| missing("message"))?)?;
-        let id = message.message_id.or(message.snake_message_id).filter(|id| !id.0.is_empty());
-        let id = id.ok_or_else(|| missing("message.messageId"))?;
-        let source = if let Some(topic) = topic(path) {
-            topic
-        } else {
-            let subscription = self.subscription.ok_or_else(|| missing("subscription"))?;
-            read("subscription", subscription)?
+        let message = self.0.object("message")?.ok_or_else(|| missing("message"))?;
+        let either = |name: &str, snake: &str| {
+            let found = message.text(name)?.filter(|text| !text.is_empty());
+            if found.is_some() { Ok(found) } else { message.text(snake) }
         };
-        let mut event =
-            CloudEvent::new(id.0, format!("//pubsub.googleapis.com/{source}"), tables::PUBLISHED);
-        let time = message.publish_time.or(message.snake_publish_time);
-        event.time = time.and_then(|time| rfc3339::parse(&time.0));
+        let id = either("messageId", "message_id")?.filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| missing("message.messageId"))?;
+        let time = either("publishTime", "publish_time")?;
+        let source = match topic(path) {
+            Some(topic) => topic,
+            None => self.0.text("subscription")?.unwrap_or_default().into_owned(),
+        };
+        let source = format!("//pubsub.googleapis.com/{source}");
+        let mut event = CloudEvent::new(id, source, tables::PUBLISHED);
+        event.time = time.and_then(|time| rfc3339::parse(&time));
         Ok(event.with_json(body.clone()))
     }
 }
 
 /// `{"message": data}`, with the id and the time that the message would have had.
-fn message(data: Option<&RawValue>, head: &Head<'_>) -> Result<Bytes> {
+fn message(data: Option<&RawValue>, head: &Head<'_>) -> Result<String> {
+    let id = raw(quote(&head.event_id))?;
+    let time = head.timestamp.as_ref().map(|time| raw(quote(time))).transpose()?;
     let mut members = match data {
-        Some(data) if is_object(data) => read::<Members<'_>>("data", data)?,
+        Some(data) if is_object(data) => Members::of(data)?,
         Some(data) if data.get() != "null" => {
             return Err(Error::malformed(
                 "`data` must be an object, since it is a message of Pub/Sub",
@@ -171,18 +149,12 @@ fn message(data: Option<&RawValue>, head: &Head<'_>) -> Result<Bytes> {
         }
         _ => Members::new(),
     };
-    let id = write(&head.event_id)?;
-    let time = head.timestamp.as_ref().map(write).transpose()?;
-    members.entry("messageId".into()).or_insert(&id);
-    if let Some(time) = &time {
-        members.entry("publishTime".into()).or_insert(time);
+    for (name, value) in [("messageId", Some(&id)), ("publishTime", time.as_ref())] {
+        if let (None, Some(value)) = (members.raw(name), value) {
+            members.insert(name, value);
+        }
     }
-    let members = write(&members)?;
-    Ok(format!(r#"{{"message":{members}}}"#).into())
-}
-
-fn owned(raw: Box<RawValue>) -> Bytes {
-    String::from(Box::<str>::from(raw)).into()
+    Ok(format!(r#"{{"message":{}}}"#, members.write()))
 }
 
 /// Cuts a name before its part that begins with `tail`, if the part before has the form `head`.
