@@ -53,30 +53,31 @@ impl<'a> Members<'a> {
         }
     }
 
-    pub(super) fn insert(&mut self, name: &'static str, value: &'a RawValue) {
-        self.0.insert(Cow::Borrowed(name), value);
-    }
-
-    pub(super) fn rename(&mut self, from: &str, to: &'static str) {
-        if let Some(value) = self.0.remove(from) {
-            self.insert(to, value);
-        }
-    }
-
-    pub(super) fn remove(&mut self, name: &str) {
-        self.0.remove(name);
-    }
-
-    /// The object as JSON.
-    pub(super) fn write(&self) -> String {
+    /// The object as JSON: some members called otherwise, or left out where their new name is empty; and behind them some
+    /// that are JSON already, in place of those of the same name.
+    pub(super) fn write(&self, names: &[(&str, &str)], more: &[(&str, &str)]) -> String {
         let mut out = String::from("{");
-        for (name, value) in &self.0 {
+        let mut add = |name: &str, json: &str| {
             if out.len() > 1 {
                 out.push(',');
             }
             out.push_str(&quote(name));
             out.push(':');
-            out.push_str(value.get());
+            out.push_str(json);
+        };
+        for (name, value) in &self.0 {
+            let renamed = names.iter().find(|(from, _)| from == name).map(|(_, to)| *to);
+            let is_replaced = more.iter().any(|(other, _)| other == name)
+                || names.iter().any(|(from, to)| to == name && self.raw(from).is_some());
+            match renamed {
+                Some("") => {}
+                Some(to) => add(to, value.get()),
+                None if is_replaced => {}
+                None => add(name, value.get()),
+            }
+        }
+        for (name, json) in more {
+            add(name, json);
         }
         out.push('}');
         out
@@ -118,7 +119,7 @@ mod tests {
     fn members_are_read_when_they_are_asked_for() {
         let object =
             br#" {"a":"x","b":"\u00fc","c":null,"d":7,"e":"7","f":-1,"g":{"h":[1]},"\n":1.5} "#;
-        let mut members = Members::parse(object).unwrap();
+        let members = Members::parse(object).unwrap();
         assert_eq!(members.text("a").unwrap().as_deref(), Some("x"));
         assert_eq!(members.text("b").unwrap().as_deref(), Some("ü"));
         assert_eq!(members.text("c").unwrap(), None);
@@ -129,12 +130,12 @@ mod tests {
         let error = members.number("f").unwrap_err().to_string();
         assert_eq!(error, "`f` is `-1`, but must be a whole number");
         assert!(members.object("a").unwrap().is_none());
-        assert_eq!(members.object("g").unwrap().unwrap().write(), r#"{"h":[1]}"#);
-        for name in ["a", "b", "c", "d", "e"] {
-            members.remove(name);
-        }
-        members.rename("f", "z");
-        assert_eq!(members.write(), r#"{"\n":1.5,"g":{"h":[1]},"z":-1}"#);
+        let written = members.object("g").unwrap().unwrap().write(&[], &[]);
+        assert_eq!(written, r#"{"h":[1]}"#);
+        let names = [("a", ""), ("b", ""), ("c", ""), ("d", "e"), ("f", "z")];
+        let written = members.write(&names, &[("g", "true"), ("n", "{}")]);
+        assert_eq!(written, r#"{"\n":1.5,"e":7,"z":-1,"g":true,"n":{}}"#);
+        assert_eq!(Members::new().write(&names, &[]), "{}");
         assert!(Members::parse(b"[]").is_err());
     }
 }

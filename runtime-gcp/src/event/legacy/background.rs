@@ -233,11 +233,9 @@ fn message(data: &RawValue) -> Result<Option<String>> {
         return Ok(None);
     }
     let push = Members::of(data)?;
-    let mut message = push.object("message")?.unwrap_or(push);
-    for name in ["messageId", "publishTime", "message_id", "publish_time"] {
-        message.remove(name);
-    }
-    Ok(Some(message.write()))
+    let message = push.object("message")?.unwrap_or(push);
+    let told = ["messageId", "publishTime", "message_id", "publish_time"].map(|name| (name, ""));
+    Ok(Some(message.write(&told, &[])))
 }
 
 fn resource(

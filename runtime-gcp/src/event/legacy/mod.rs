@@ -98,22 +98,13 @@ impl<'a> Body<'a> {
 }
 
 /// The object with members of its member `metadata` called otherwise: users of Firebase Authentication.
-fn rename_metadata(data: &RawValue, names: [(&str, &'static str); 2]) -> Result<Option<String>> {
+fn rename_metadata(data: &RawValue, names: [(&str, &str); 2]) -> Result<Option<String>> {
     if !is_object(data) {
         return Ok(None);
     }
-    let mut members = Members::of(data)?;
-    let Some(mut metadata) = members.object("metadata")? else { return Ok(None) };
-    for (from, to) in names {
-        metadata.rename(from, to);
-    }
-    let metadata = raw(metadata.write())?;
-    members.insert("metadata", &metadata);
-    Ok(Some(members.write()))
-}
-
-fn raw(json: String) -> Result<Box<RawValue>> {
-    Ok(RawValue::from_string(json)?)
+    let members = Members::of(data)?;
+    let Some(metadata) = members.object("metadata")? else { return Ok(None) };
+    Ok(Some(members.write(&[], &[("metadata", &metadata.write(&names, &[]))])))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     super::members::{Members, is_object, quote},
-    Body, Head, raw, rename_metadata, tables,
+    Body, Head, rename_metadata, tables,
     tables::Product,
 };
 use bytes::Bytes;
@@ -138,9 +138,7 @@ impl Body<'_> {
 
 /// `{"message": data}`, with the id and the time that the message would have had.
 fn message(data: Option<&RawValue>, head: &Head<'_>) -> Result<String> {
-    let id = raw(quote(&head.event_id))?;
-    let time = head.timestamp.as_ref().map(|time| raw(quote(time))).transpose()?;
-    let mut members = match data {
+    let members = match data {
         Some(data) if is_object(data) => Members::of(data)?,
         Some(data) if data.get() != "null" => {
             return Err(Error::malformed(
@@ -149,12 +147,12 @@ fn message(data: Option<&RawValue>, head: &Head<'_>) -> Result<String> {
         }
         _ => Members::new(),
     };
-    for (name, value) in [("messageId", Some(&id)), ("publishTime", time.as_ref())] {
-        if let (None, Some(value)) = (members.raw(name), value) {
-            members.insert(name, value);
-        }
-    }
-    Ok(format!(r#"{{"message":{}}}"#, members.write()))
+    let id = quote(&head.event_id);
+    let time = head.timestamp.as_deref().map(quote);
+    let told = [("messageId", Some(&id)), ("publishTime", time.as_ref())];
+    let told = told.into_iter().filter(|(name, _)| members.raw(name).is_none());
+    let told: Vec<_> = told.filter_map(|(name, json)| Some((name, json?.as_str()))).collect();
+    Ok(format!(r#"{{"message":{}}}"#, members.write(&[], &told)))
 }
 
 /// Cuts a name before its part that begins with `tail`, if the part before has the form `head`.
