@@ -222,6 +222,7 @@ pub(super) fn encode_batch(events: &[CloudEvent]) -> Result<Response> {
     Ok(response)
 }
 
+#[inline(never)]
 fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), omnifn_core::BoxError> {
     let name: Result<_, InvalidHeaderName> = HeaderName::try_from(format!("ce-{name}"));
     let value: Result<_, InvalidHeaderValue> = HeaderValue::from_str(&percent_encode(value));

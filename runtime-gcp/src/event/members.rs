@@ -1,5 +1,5 @@
 //! JSON objects of which a few members are looked at: read without a type of their own, since every type that is derived
-//! for one is code in every function's binary.
+//! for one is code in every function's binary; for the same reason these are not inlined.
 
 use omnifn_core::{Error, Result, json};
 use serde_json::value::RawValue;
@@ -22,6 +22,7 @@ impl<'a> Members<'a> {
     }
 
     /// A member, also if it is `null`.
+    #[inline(never)]
     pub(super) fn raw(&self, name: &str) -> Option<&'a RawValue> {
         self.0.get(name).copied()
     }
@@ -32,11 +33,13 @@ impl<'a> Members<'a> {
     }
 
     /// A member that is an object.
+    #[inline(never)]
     pub(super) fn object(&self, name: &str) -> Result<Option<Self>> {
         self.get(name).filter(|raw| is_object(raw)).map(Self::of).transpose()
     }
 
     /// A member that must be text if it is there.
+    #[inline(never)]
     pub(super) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>> {
         self.get(name).map(|raw| text(name, raw)).transpose()
     }
@@ -107,6 +110,7 @@ pub(super) fn number(raw: &RawValue) -> Option<u64> {
 }
 
 /// Text as JSON.
+#[inline(never)]
 pub(super) fn quote(text: &str) -> String {
     serde_json::to_string(text).expect("writing text to memory cannot fail")
 }

@@ -207,7 +207,8 @@ fn execution_id(headers: &HeaderMap) -> String {
     id.filter(|id| id.len() <= 64).unwrap_or_default().to_owned()
 }
 
-/// A header as text; an empty one counts as none.
+/// A header as text; an empty one counts as none. Called from many places: once in a binary is enough.
+#[inline(never)]
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {
