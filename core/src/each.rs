@@ -33,7 +33,8 @@ use std::{
 /// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
 /// failure the rest of that key's messages are reported as failed without being handled. When the deadline
 /// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
-/// with [`discard`](crate::discard) is logged and done.
+/// with [`discard`](crate::discard) is logged and done. Of the times that failures ask for with
+/// [`retry_after`](crate::retry_after) the longest counts, for all of them.
 pub fn each<T, F, Fut>(handler: F) -> Each<F>
 where
     T: Item,
@@ -88,6 +89,7 @@ where
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_, T>> = Vec::new();
         let mut done = vec![false; ids.len()];
+        let mut retry_after = None;
         let mut last_pass = context.remaining();
         let mut cancelled = std::pin::pin!(context.cancelled());
         loop {
@@ -129,6 +131,7 @@ where
                     tracing::warn!(message_id = ids[index], ?error, "message discarded");
                 }
                 Err(error) => {
+                    retry_after = retry_after.max(error.retry_after());
                     let held_back = lane.rest.len() + usize::from(lane.next.is_some());
                     tracing::error!(message_id = ids[index], held_back, ?error, "message failed");
                     continue;
@@ -138,7 +141,7 @@ where
             waiting.push_front(lane);
         }
         let failed = ids.into_iter().zip(done).filter(|(_, is_done)| !is_done);
-        BatchOutcome { failed: failed.map(|(id, _)| id).collect() }
+        BatchOutcome { failed: failed.map(|(id, _)| id).collect(), retry_after }
     }
 }
 
@@ -242,6 +245,24 @@ mod tests {
             assert_eq!(failed(&messages, concurrency).await, ["f", "p"]);
         }
         assert!(failed(&[], 1).await.is_empty());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_longest_wait_that_is_asked_for_counts() {
+        let wait = async |message: Message, _: Context| -> Result<()> {
+            match message.id.parse() {
+                Ok(0) => Ok(()),
+                Ok(seconds) => Err(crate::retry_after(Duration::from_secs(seconds), "busy"))?,
+                Err(_) => Err("failed")?,
+            }
+        };
+        for (ids, expected) in
+            [(&["0", "3", "7", "x", "2"][..], Some(7)), (&["x", "0"], None), (&["0"], None)]
+        {
+            let messages: Vec<_> = ids.iter().map(|id| (*id, "")).collect();
+            let outcome = each(wait).call(batch(&messages), Context::new("1")).await;
+            assert_eq!(outcome.retry_after, expected.map(Duration::from_secs));
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]

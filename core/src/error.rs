@@ -66,7 +66,14 @@ impl Error {
 
     /// An event that could not be read, and why: one lower-case clause that names the place.
     pub fn malformed(message: impl Into<BoxError>) -> Self {
-        Self::new(ErrorKind::Malformed, "MalformedEvent", message)
+        Self::of_event(message.into())
+    }
+
+    /// Apart, since it is called from hundreds of places that are not expected to be reached.
+    #[cold]
+    #[inline(never)]
+    fn of_event(source: BoxError) -> Self {
+        Self::new(ErrorKind::Malformed, "MalformedEvent", source)
     }
 
     /// The error of a body's stream; errors of ours that travelled through it keep their kind.

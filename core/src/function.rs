@@ -1,6 +1,6 @@
 use crate::{
-    BoxFuture, CatchUnwind, Context, Error, Event, FromEvent, Handler, IntoOutput, Outcome, Result,
-    Trigger,
+    Batch, BoxFuture, CatchUnwind, CloudEvent, Context, Error, ErrorKind, Event, FromEvent,
+    Handler, IntoOutput, Outcome, Result, Trigger,
 };
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
@@ -29,18 +29,33 @@ pub struct Function {
 }
 
 trait Invoke: Send + Sync {
+    fn takes_cloud_batches(&self) -> bool;
     fn invoke(&self, event: Event, context: Context) -> BoxFuture<'_, Result<Outcome>>;
 }
 
 struct Typed<E, H>(H, PhantomData<fn(E)>);
 
 impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
+    fn takes_cloud_batches(&self) -> bool {
+        E::TAKES_CLOUD_BATCHES
+    }
+
     fn invoke(&self, event: Event, context: Context) -> BoxFuture<'_, Result<Outcome>> {
         Box::pin(async move {
             let event = E::from_event(event)?;
             let answer = self.0.call(event, context).await.into_output();
             let answer = answer.map_err(|error: Error| error.of_handler(E::TRIGGER))?;
-            Ok(E::into_outcome(answer))
+            match E::into_outcome(answer) {
+                // No sender of CloudEvents takes a partial answer.
+                Outcome::Batch(batch) if E::TAKES_CLOUD_BATCHES && !batch.failed.is_empty() => {
+                    let error = format!("these events failed: {}", batch.failed.join(", "));
+                    Err(match batch.retry_after {
+                        Some(delay) => crate::retry_after(delay, error).into(),
+                        None => error.into(),
+                    })
+                }
+                outcome => Ok(outcome),
+            }
         })
     }
 }
@@ -71,7 +86,44 @@ impl Function {
         if let Some(state) = &self.state {
             context.set_state(state.clone());
         }
-        CatchUnwind::new(self.handler.invoke(event, context)).await?
+        match event {
+            Event::CloudBatch(batch) if !self.handler.takes_cloud_batches() => {
+                Box::pin(self.invoke_each(batch, context)).await
+            }
+            event => CatchUnwind::new(self.handler.invoke(event, context)).await?,
+        }
+    }
+
+    /// Handles a batch of events one after the other, each in an invocation of its own. Succeeds only if every one
+    /// succeeded or was discarded: else the sender, which takes no partial answer, sends all of them again.
+    async fn invoke_each(&self, batch: Batch<CloudEvent>, context: Context) -> Result<Outcome> {
+        let (mut answers, mut failure) = (Vec::new(), None);
+        for event in batch.items {
+            if context.is_cancelled() {
+                let late = "the deadline came before all events of the batch were handled";
+                failure = Some(Error::new(ErrorKind::TimedOut, "Timeout", late));
+                break;
+            }
+            let (id, mut context) = (event.id.clone(), context.clone());
+            context.invocation_id = id.as_str().into();
+            let work = CatchUnwind::new(self.handler.invoke(Event::Cloud(event), context));
+            match work.await.and_then(|outcome| outcome) {
+                Ok(Outcome::Event(answer)) => answers.push(*answer),
+                Ok(_) => {}
+                Err(error) if error.is_discard() => {
+                    tracing::warn!(id, ?error, "event discarded");
+                }
+                Err(error) => {
+                    tracing::error!(id, ?error, "event failed");
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        match failure {
+            Some(error) => Err(error),
+            None if answers.is_empty() => Ok(Outcome::Done),
+            None => Ok(Outcome::Events(answers)),
+        }
     }
 }
 
@@ -84,8 +136,8 @@ impl fmt::Debug for Function {
 #[cfg(test)]
 mod tests {
     use crate::{
-        Body, Bytes, CloudEvent, Context, ErrorKind, Event, Function, Handler, Outcome, Payload,
-        Request, Response, Result, StatusCode, TimerEvent, Trigger,
+        Batch, BatchOutcome, Body, Bytes, CloudEvent, Context, ErrorKind, Event, Function, Handler,
+        Outcome, Payload, Request, Response, Result, StatusCode, TimerEvent, Trigger, each,
     };
     use std::time::UNIX_EPOCH;
 
@@ -212,5 +264,65 @@ mod tests {
         let event = Event::Cloud(CloudEvent::new("1", "//s", "t"));
         let outcome = reply.invoke(event, Context::new("1")).await.unwrap();
         assert!(matches!(outcome, Outcome::Event(event) if event.id == "1"));
+    }
+
+    /// Fails `f`, panics on `p`, discards `d`, answers `a` with an event of its own.
+    async fn handle(event: CloudEvent, context: Context) -> Result<Option<CloudEvent>> {
+        // Under `each` it is the invocation of the batch, `b`.
+        assert!(*context.invocation_id == *event.id || *context.invocation_id == *"b");
+        match event.id.as_bytes()[0] {
+            b'f' => Err(crate::retry_after(std::time::Duration::from_secs(7), "failed"))?,
+            b'p' => panic!("expected in the test's output"),
+            b'd' => Err(crate::discard("gone"))?,
+            b'a' => Ok(Some(CloudEvent::new(event.id, "//answer", "t"))),
+            _ => Ok(None),
+        }
+    }
+
+    fn batch(ids: &[&str]) -> Event {
+        let event = |id: &&str| CloudEvent::new(*id, "//s", "t");
+        Event::CloudBatch(Batch::new(ids.iter().map(event).collect()))
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_batch_of_events_succeeds_only_as_a_whole() {
+        let function = Function::new(handle);
+        let invoke = async |ids: &[&str]| function.invoke(batch(ids), Context::new("b")).await;
+        assert!(matches!(invoke(&[]).await.unwrap(), Outcome::Done));
+        assert!(matches!(invoke(&["1", "d", "2"]).await.unwrap(), Outcome::Done));
+        let Outcome::Events(answers) = invoke(&["a1", "1", "a2"]).await.unwrap() else {
+            panic!("events in answer")
+        };
+        assert_eq!(answers.iter().map(|event| &event.id).collect::<Vec<_>>(), ["a1", "a2"]);
+        // The first failure tells, and the others are handled nevertheless.
+        let error = invoke(&["1", "f", "p", "a"]).await.unwrap_err();
+        assert!(error.retry_after().is_some());
+        let error = invoke(&["p", "f"]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Panicked);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_handler_of_batches_gets_every_event_and_an_event_alone_too() {
+        let ids = |batch: &Batch<CloudEvent>| {
+            batch.items.iter().map(|event| event.id.clone()).collect::<Vec<_>>()
+        };
+        let function = Function::new(move |batch: Batch<CloudEvent>, _: Context| {
+            let mut outcome = BatchOutcome::success();
+            outcome.failed = ids(&batch).into_iter().filter(|id| id.starts_with('f')).collect();
+            async { outcome }
+        });
+        assert_eq!(function.trigger(), Trigger::Event);
+        assert!(function.invoke(batch(&["1", "2"]), Context::new("b")).await.is_ok());
+        let alone = Event::Cloud(CloudEvent::new("f1", "//s", "t"));
+        let error = function.invoke(alone, Context::new("b")).await.unwrap_err();
+        assert_eq!(error.to_string(), "these events failed: f1");
+
+        let one_by_one = Function::new(each(|event: CloudEvent, context: Context| async {
+            handle(event, context).await.map(drop)
+        }));
+        let error =
+            one_by_one.invoke(batch(&["b", "f", "b"]), Context::new("b")).await.unwrap_err();
+        assert_eq!(error.to_string(), "these events failed: f");
+        assert!(error.retry_after().is_some());
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::{Error, Result};
 use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Reads JSON that may borrow from `bytes`.
 ///
@@ -14,6 +16,21 @@ use serde::Deserialize;
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| explain(bytes, &error))
+}
+
+/// The members of a JSON object, unread: for codecs that look at a few of them, and for binaries that need no type for
+/// each.
+///
+/// # Errors
+/// Of kind [`Malformed`](crate::ErrorKind::Malformed), when it is no JSON object.
+///
+/// ```
+/// let members = omnifn_core::json::members(br#"{"a": [1, 2], "b": null}"#)?;
+/// assert_eq!(members["a"].get(), "[1, 2]");
+/// # omnifn_core::Result::<_>::Ok(())
+/// ```
+pub fn members(bytes: &[u8]) -> Result<BTreeMap<Cow<'_, str>, &RawValue>> {
+    from_slice(bytes)
 }
 
 /// Says where in `bytes` an error arose. The path is found by a second look at the bytes, only when there is

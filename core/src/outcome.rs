@@ -1,6 +1,7 @@
 use crate::{Body, CloudEvent, Response, Result, StatusCode};
 use bytes::Bytes;
 use http::{HeaderValue, header::CONTENT_TYPE};
+use std::time::Duration;
 
 /// What a handler answered, with its types erased: what a codec encodes.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub enum Outcome {
     Payload(Bytes),
     /// An event in answer to an event.
     Event(Box<CloudEvent>),
+    /// Events in answer to a batch of events.
+    Events(Vec<CloudEvent>),
     /// Done, with nothing to say.
     Done,
 }
@@ -24,6 +27,9 @@ pub enum Outcome {
 pub struct BatchOutcome {
     /// The ids of the failed messages, in the order of the batch.
     pub failed: Vec<String>,
+    /// How long the platform is asked to wait before it delivers them again, where it can be asked; see
+    /// [`retry_after`](crate::retry_after).
+    pub retry_after: Option<Duration>,
 }
 
 impl BatchOutcome {

@@ -13,7 +13,13 @@
 //!   and the flush hooks run before its last byte is sent.
 //! - Every answer but 102, 200, 201, 202 and 204 has Pub/Sub deliver the message again. Triggers made by the Functions API
 //!   have retries off by default: an event that fails is lost.
-//! - One push carries one message, so a batch has one message.
+//! - One push carries one message, one change, or one task, so a batch has one item. Only CloudEvents come in batches, and
+//!   such a batch is acknowledged as a whole: its sender takes no partial answer.
+//! - Of those who deliver only Cloud Tasks is known to honour `Retry-After`, the wait that
+//!   [`retry_after`](omnifn_core::retry_after) asks for (cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues.tasks,
+//!   `HttpRequest`); the others keep to their own retry policy.
+//! - Events of the first generation are converted: a function of CloudEvents, messages or objects gets them as such, one of
+//!   [`BackgroundEvent`]s gets CloudEvents in their old form.
 //! - SIGTERM comes 10 s before the end: requests in flight are answered, and the shutdown hooks run, within 8 s.
 //! - `/robots.txt` and `/favicon.ico` are answered with 404 without calling the function; every other path is the
 //!   function's.
@@ -32,7 +38,9 @@ mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use event::{CloudRunRequest, GcpCodec, Origin};
+pub use event::{
+    BackgroundContext, BackgroundEvent, BackgroundResource, CloudRunRequest, GcpCodec, Origin,
+};
 
 use omnifn_core::{App, BoxFuture, Environment, Host, Platform, Result};
 

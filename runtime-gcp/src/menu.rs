@@ -46,6 +46,10 @@ pub(crate) fn call(trigger: Trigger, url: &str) -> String {
         Trigger::Timer => format!(
             "curl {url} -H 'x-cloudscheduler-jobname: local' -H 'x-cloudscheduler-scheduletime: 2026-03-04T05:00:00Z'"
         ),
+        Trigger::Storage => format!(
+            "curl {url} {JSON} -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-type: google.cloud.storage.object.v1.finalized' \
+             -H 'ce-source: //storage.googleapis.com/projects/_/buckets/local' -d '{{\"bucket\":\"local\",\"name\":\"a\"}}'"
+        ),
         Trigger::Event => format!(
             "curl {url} {JSON} -H 'ce-specversion: 1.0' -H 'ce-id: 1' -H 'ce-source: //local' -H 'ce-type: local' -d '{{}}'"
         ),

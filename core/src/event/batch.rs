@@ -1,4 +1,4 @@
-use super::{DocumentChange, Message, ObjectEvent};
+use super::{CloudEvent, DocumentChange, Message, ObjectEvent};
 
 /// What a cloud delivered in one go, in its order.
 ///
@@ -32,7 +32,7 @@ impl<T> Batch<T> {
 }
 
 /// One of the things that come in a [`Batch`], which [`each`](crate::each) hands to a handler one by one: [`Message`],
-/// [`ObjectEvent`], [`DocumentChange`].
+/// [`ObjectEvent`], [`DocumentChange`], [`CloudEvent`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not come in a batch",
     label = "`each` hands over a `Message`, an `ObjectEvent` or a `DocumentChange`"
@@ -67,4 +67,16 @@ items! {
     Message: |message| message.order_key.as_deref();
     ObjectEvent: |_| None;
     DocumentChange: |change| change.order_key.as_deref();
+}
+
+impl Item for CloudEvent {
+    fn id(&self) -> &str {
+        &self.id
+    }
+    fn order_key(&self) -> Option<&str> {
+        None
+    }
+    fn attempt(&self) -> Option<u32> {
+        None
+    }
 }

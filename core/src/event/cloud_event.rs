@@ -139,9 +139,9 @@ impl CloudEvent {
     /// # Errors
     /// When it is not JSON, an attribute that must be there is missing, or one has the wrong form.
     pub fn from_structured(bytes: &[u8]) -> Result<Self> {
-        let members: BTreeMap<Cow<'_, str>, &RawValue> = json::from_slice(bytes)?;
+        let members = json::members(bytes)?;
         let mut event = Self::new("", "", "");
-        if !members.contains_key("specversion") {
+        if members.get("specversion").is_none_or(|version| version.get() == "null") {
             return Err(Error::malformed(
                 "the CloudEvent has no `specversion`, which every CloudEvent must have",
             ));
@@ -280,6 +280,7 @@ mod tests {
         refused("{", "EOF");
         refused("[]", "expected a map");
         refused(r#"{"id":"1","source":"s","type":"t"}"#, "no `specversion`");
+        refused(r#"{"specversion":null,"id":"1","source":"s","type":"t"}"#, "no `specversion`");
         refused(
             r#"{"specversion":"0.3","id":"1","source":"s","type":"t"}"#,
             "`specversion` is `0.3`",

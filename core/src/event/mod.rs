@@ -102,6 +102,8 @@ pub enum Event {
     Database(Batch<DocumentChange>),
     /// Any other event.
     Cloud(CloudEvent),
+    /// Several of those, sent in one go; none, one or more. A handler of one [`CloudEvent`] gets them one after the other.
+    CloudBatch(Batch<CloudEvent>),
     /// A call with a payload, as JSON.
     Direct(Bytes),
 }
@@ -115,7 +117,7 @@ impl Event {
             Self::Timer(_) => Trigger::Timer,
             Self::Storage(_) => Trigger::Storage,
             Self::Database(_) => Trigger::Database,
-            Self::Cloud(_) => Trigger::Event,
+            Self::Cloud(_) | Self::CloudBatch(_) => Trigger::Event,
             Self::Direct(_) => Trigger::Direct,
         }
     }
@@ -131,6 +133,9 @@ impl Event {
 pub trait FromEvent: Sized + Send + 'static {
     /// What invokes a function that takes this type.
     const TRIGGER: Trigger;
+    /// Whether it holds all of an [`Event::CloudBatch`]; if not, its handler is called once for each event of one.
+    #[doc(hidden)]
+    const TAKES_CLOUD_BATCHES: bool = false;
     /// What its handler must answer, once converted by [`IntoOutput`](crate::IntoOutput).
     type Answer: Send + 'static;
     /// Takes the event out.
@@ -176,4 +181,24 @@ events! {
     Batch<DocumentChange>: Database as Database, answered by BatchOutcome => Outcome::Batch;
     CloudEvent: Event as Cloud, answered by Option<CloudEvent> =>
         |event: Option<CloudEvent>| event.map_or(Outcome::Done, |event| Outcome::Event(Box::new(event)));
+}
+
+/// For functions that want all the events of a batched request at once: a single event is a batch of one. If any event
+/// fails, all of them are delivered again, since no sender of CloudEvents takes a partial answer.
+impl FromEvent for Batch<CloudEvent> {
+    const TRIGGER: Trigger = Trigger::Event;
+    const TAKES_CLOUD_BATCHES: bool = true;
+    type Answer = BatchOutcome;
+
+    fn from_event(event: Event) -> Result<Self> {
+        match event {
+            Event::CloudBatch(batch) => Ok(batch),
+            Event::Cloud(event) => Ok(Self::new(vec![event])),
+            other => Err(mismatch(Trigger::Event, &other)),
+        }
+    }
+
+    fn into_outcome(answer: BatchOutcome) -> Outcome {
+        Outcome::Batch(answer)
+    }
 }

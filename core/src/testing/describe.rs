@@ -2,7 +2,8 @@
 
 use super::now;
 use crate::{
-    Body, Context, Document, DocumentChange, DocumentValue, Event, Message, ObjectEvent, rfc3339,
+    Body, CloudEvent, Context, Document, DocumentChange, DocumentValue, Event, Message,
+    ObjectEvent, rfc3339,
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 ///
 /// `{"http": {method, uri, headers: {name: [values]}, body}}`, `{"queue": [message]}`, `{"timer": {name, time,
 /// data}}`, `{"storage": [{id, bucket, key, change, ..}]}`, `{"database": [{id, collection, key, kind, old, new, ..}]}`,
-/// `{"event": CloudEvent in structured mode}`, `{"direct": JSON}`. Bytes are JSON where they are JSON,
+/// `{"event": CloudEvent in structured mode, or a list of those}`, `{"direct": JSON}`. Bytes are JSON where they are JSON,
 /// else text, else `{"base64": ..}`. Documents are JSON too, where what JSON lacks is an object of one member:
 /// `{"$number": digits}` for a number that 64 bits do not hold, `{"$bytes": base64}`, `{"$timestamp": RFC 3339}`,
 /// `{"$reference": name}`, `{"$geo_point": [latitude, longitude]}`, `{"$set": [..]}`, and `{"$map": ..}` around a map
@@ -44,13 +45,16 @@ pub fn describe(event: Event) -> Value {
         Event::Database(batch) => {
             json!({"database": batch.items.iter().map(describe_change).collect::<Vec<_>>()})
         }
-        Event::Cloud(event) => {
-            let event: Value =
-                serde_json::from_slice(&event.to_structured()).expect("structured mode is JSON");
-            json!({"event": event})
+        Event::Cloud(event) => json!({"event": describe_event(&event)}),
+        Event::CloudBatch(batch) => {
+            json!({"event": batch.items.iter().map(describe_event).collect::<Vec<_>>()})
         }
         Event::Direct(json) => json!({"direct": describe_bytes(&json)}),
     }
+}
+
+fn describe_event(event: &CloudEvent) -> Value {
+    serde_json::from_slice(&event.to_structured()).expect("structured mode is JSON")
 }
 
 fn describe_message(message: &Message) -> Value {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// What a handler answered, from JSON: `"done"`, `{"failed": [ids]}`, `{"payload": JSON}`, `{"event": CloudEvent in
-/// structured mode}`, `{"response": {status, headers, body}}`; or how it failed: `{"error": text}`,
+/// structured mode}`, `{"events": [those]}`, `{"response": {status, headers, body}}`; or how it failed: `{"error": text}`,
 /// `{"discard": text}`, `{"retry_after": seconds}`, `"panic"`, `"timeout"`.
 ///
 /// # Errors
@@ -42,9 +42,10 @@ pub fn outcome(value: &Value) -> Result<Outcome> {
             Ok(Outcome::Batch(outcome))
         }
         "payload" => Ok(Outcome::Payload(value.to_string().into())),
-        "event" => {
-            let event = CloudEvent::from_structured(value.to_string().as_bytes());
-            Ok(Outcome::Event(Box::new(event.expect("`event` is a CloudEvent"))))
+        "event" => Ok(Outcome::Event(Box::new(event(value)))),
+        "events" => {
+            let events = value.as_array().expect("`events` is a list");
+            Ok(Outcome::Events(events.iter().map(event).collect()))
         }
         "response" => Ok(Outcome::Response(response(value))),
         "error" => Err(value.as_str().unwrap_or_default().to_owned().into()),
@@ -54,6 +55,11 @@ pub fn outcome(value: &Value) -> Result<Outcome> {
         }
         other => panic!("`{other}` is not an outcome"),
     }
+}
+
+#[track_caller]
+fn event(value: &Value) -> CloudEvent {
+    CloudEvent::from_structured(value.to_string().as_bytes()).expect("an event is a CloudEvent")
 }
 
 #[track_caller]

@@ -1,18 +1,29 @@
-//! CloudEvents over HTTP, in binary and in structured mode (github.com/cloudevents/spec, HTTP protocol binding 1.0.2),
-//! as Eventarc sends them: binary (cloud.google.com/eventarc/docs/cloudevents).
+//! CloudEvents over HTTP: in binary mode, as Eventarc sends them (cloud.google.com/eventarc/docs/cloudevents), in
+//! structured mode, and in batches (github.com/cloudevents/spec, HTTP protocol binding 1.0.2). Pushes of Pub/Sub and
+//! background events of the first generation become CloudEvents.
 
-use super::{Origin, is_media_type, text, unsupported, wrong};
+use super::{Origin, is_media_type, legacy, text, unsupported, wrong};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_TYPE, InvalidHeaderName, InvalidHeaderValue},
     request::Parts,
 };
-use omnifn_core::{Body, CloudEvent, Error, Response, Result, json, rfc3339};
-use serde::de::IgnoredAny;
-use std::{borrow::Cow, fmt::Write as _};
+use omnifn_core::{Batch, Body, CloudEvent, Error, Event, Raw, Response, Result, json, rfc3339};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{
+    borrow::Cow,
+    fmt::{self, Write as _},
+};
 
 const STRUCTURED: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+/// How many events a batch may have: an event takes more memory once read than on the wire.
+const MOST_EVENTS: usize = 10_000;
 
 /// How a request carries a CloudEvent.
 pub(super) enum Mode {
@@ -34,7 +45,7 @@ pub(super) fn mode(headers: &HeaderMap) -> Result<Option<Mode>> {
         // A batch, or a structured event in another format.
         if is_other("application/cloudevents-batch") || is_other("application/cloudevents+") {
             return Err(unsupported(format!(
-                "the request's media type is `{media_type}`, but this function reads CloudEvents one at a time, in \
+                "the request's media type is `{media_type}`, but this function reads CloudEvents as JSON, in \
                  binary mode or as `{STRUCTURED}`"
             )));
         }
@@ -42,26 +53,117 @@ pub(super) fn mode(headers: &HeaderMap) -> Result<Option<Mode>> {
     Ok(headers.contains_key("ce-specversion").then_some(Mode::Binary))
 }
 
-pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<CloudEvent> {
-    match mode(&parts.headers)? {
-        Some(Mode::Structured) => CloudEvent::from_structured(body),
-        Some(Mode::Binary) => {
-            let mut event = attributes(&parts.headers)?;
-            event.data = Some(body.clone()).filter(|body| !body.is_empty());
+pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<Event> {
+    let media_type = text(&parts.headers, CONTENT_TYPE.as_str())?;
+    if media_type.is_some_and(|media_type| is_media_type(media_type, BATCH)) {
+        return batch(body);
+    }
+    let event = match read(&parts.headers, body)? {
+        Some(event) => {
             if let (Some(data), Some(media_type)) = (&event.data, &event.datacontenttype) {
                 if is_json(media_type) {
                     json::from_slice::<IgnoredAny>(data)?;
                 }
             }
-            Ok(event)
+            event
         }
-        None => Err(refuse(parts, body)?),
+        None => without_attributes(parts, media_type, body)?,
+    };
+    Ok(Event::Cloud(event.with_raw(Raw::whole(body.clone()))))
+}
+
+/// The one event in a request in structured or binary mode; `None` if the request is in neither.
+pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<Option<CloudEvent>> {
+    match mode(headers)? {
+        Some(Mode::Structured) => CloudEvent::from_structured(body).map(Some),
+        Some(Mode::Binary) => {
+            let mut event = attributes(headers)?;
+            event.data = Some(body.clone()).filter(|body| !body.is_empty());
+            Ok(Some(event))
+        }
+        None => Ok(None),
+    }
+}
+
+fn batch(body: &Bytes) -> Result<Event> {
+    let elements: Elements<'_> = json::from_slice(body)?;
+    let events = elements.0.iter().enumerate().map(|(index, element)| {
+        let event = CloudEvent::from_structured(element.get().as_bytes());
+        let event = event
+            .map_err(|error| Error::malformed(format!("event {index} of the batch: {error}")))?;
+        Ok(event.with_raw(Raw::part(body.clone(), index, element_at)))
+    });
+    let mut events = events.collect::<Result<Vec<_>>>()?;
+    Ok(match events.pop() {
+        Some(event) if events.is_empty() => Event::Cloud(event),
+        last => {
+            events.extend(last);
+            Event::CloudBatch(Batch::new(events))
+        }
+    })
+}
+
+fn element_at(body: &Bytes, index: usize) -> Option<Bytes> {
+    let elements: Elements<'_> = serde_json::from_slice(body).ok()?;
+    Some(body.slice_ref(elements.0.get(index)?.get().as_bytes()))
+}
+
+/// The events of a batch, unread.
+struct Elements<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of CloudEvents")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = list.next_element()? {
+                    if elements.len() == MOST_EVENTS {
+                        return Err(A::Error::custom(format_args!(
+                            "a batch may have {MOST_EVENTS} events at most"
+                        )));
+                    }
+                    elements.push(element);
+                }
+                Ok(Elements(elements))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// A push of Pub/Sub, or a background event: JSON without any attribute of CloudEvents.
+fn without_attributes(parts: &Parts, media_type: Option<&str>, body: &Bytes) -> Result<CloudEvent> {
+    if let Some(media_type) = media_type.filter(|media_type| !is_json(media_type)) {
+        return Err(unsupported(format!(
+            "this function handles event events (CloudEvents), but the request is of the media type `{media_type}` \
+             and has no `ce-specversion` header"
+        )));
+    }
+    let refuse = |error: Error| wrong::event(Origin::Event, parts, body, &error);
+    match legacy::Body::parse(body) {
+        Some(push) if push.is_push() => {
+            push.push_to_cloud_event(parts.uri.path(), body).map_err(refuse)
+        }
+        Some(event) if event.is_background() => event.to_cloud_event().map_err(refuse),
+        _ => Err(refuse(Error::malformed("it has no `ce-specversion` header"))),
     }
 }
 
 /// The attributes of an event in binary mode: all of its `ce-*` headers, and `Content-Type` as it was sent.
 pub(super) fn attributes(headers: &HeaderMap) -> Result<CloudEvent> {
     let mut event = CloudEvent::new("", "", "");
+    if text(headers, "ce-specversion")?.is_none() {
+        return Err(Error::malformed(
+            "the CloudEvent has no `specversion`, which every CloudEvent must have",
+        ));
+    }
     for header in headers.keys() {
         let Some(name) = header.as_str().strip_prefix("ce-") else { continue };
         if let Some(value) = text(headers, header.as_str())? {
@@ -71,19 +173,6 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<CloudEvent> {
     event.datacontenttype = text(headers, CONTENT_TYPE.as_str())?.map(ToOwned::to_owned);
     event.validate()?;
     Ok(event)
-}
-
-/// A request without an event.
-fn refuse(parts: &Parts, body: &Bytes) -> Result<Error> {
-    let media_type = text(&parts.headers, CONTENT_TYPE.as_str())?;
-    if let Some(media_type) = media_type.filter(|media_type| !is_json(media_type)) {
-        return Ok(unsupported(format!(
-            "this function handles event events (CloudEvents), but the request is of the media type `{media_type}` \
-             and has no `ce-specversion` header"
-        )));
-    }
-    let missing = Error::malformed("it has no `ce-specversion` header");
-    Ok(wrong::event(Origin::Event, parts, body, &missing))
 }
 
 /// An event in answer to an event, in binary mode.
@@ -117,6 +206,23 @@ pub(super) fn encode(event: CloudEvent) -> Result<Response> {
     Ok(response)
 }
 
+/// Events in answer to a batch, as a batch.
+pub(super) fn encode_batch(events: &[CloudEvent]) -> Result<Response> {
+    let mut body = vec![b'['];
+    for event in events {
+        event.validate()?;
+        if body.len() > 1 {
+            body.push(b',');
+        }
+        body.extend(event.to_structured());
+    }
+    body.push(b']');
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(BATCH));
+    Ok(response)
+}
+
+#[inline(never)]
 fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), omnifn_core::BoxError> {
     let name: Result<_, InvalidHeaderName> = HeaderName::try_from(format!("ce-{name}"));
     let value: Result<_, InvalidHeaderValue> = HeaderValue::from_str(&percent_encode(value));
@@ -132,12 +238,23 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// Decodes an attribute's value: a quoted string first, then one round of percent-encoding (HTTP protocol binding
-/// 3.1.3.2). A `%` that begins no escape stays what it is.
+/// 3.1.3.2).
 pub(super) fn percent_decode<'v>(header: &HeaderName, value: &'v str) -> Result<Cow<'v, str>> {
     let value = unquote(value);
     if !value.contains('%') {
         return Ok(value);
     }
+    let decoded = percent_decoded(&value).ok_or_else(|| {
+        Error::malformed(format!(
+            "the header `{header}` is `{value}`, which is not the percent-encoding of UTF-8"
+        ))
+    });
+    decoded.map(Cow::Owned)
+}
+
+/// One round of percent-encoding taken off; `None` if what comes out is not UTF-8. A `%` that begins no escape stays what
+/// it is.
+pub(super) fn percent_decoded(value: &str) -> Option<String> {
     let bytes = value.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -154,12 +271,7 @@ pub(super) fn percent_decode<'v>(header: &HeaderName, value: &'v str) -> Result<
             }
         }
     }
-    let decoded = String::from_utf8(decoded);
-    Ok(Cow::Owned(decoded.map_err(|_| {
-        Error::malformed(format!(
-            "the header `{header}` is `{value}`, which is not the percent-encoding of UTF-8"
-        ))
-    })?))
+    String::from_utf8(decoded).ok()
 }
 
 fn unquote(value: &str) -> Cow<'_, str> {

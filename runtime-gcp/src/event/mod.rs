@@ -3,19 +3,25 @@
 mod cloud;
 mod direct;
 mod http;
+mod legacy;
+mod members;
+mod pubsub;
 mod queue;
 mod reply;
+mod storage;
+mod tasks;
 mod timer;
 mod wrong;
 
 #[cfg(feature = "testing")]
 pub(crate) use cloud::percent_encode;
+pub use legacy::{BackgroundContext, BackgroundEvent, BackgroundResource};
 pub(crate) use reply::{GOOGLE_STATUS, Status, text as text_reply};
 
 use ::http::{HeaderMap, Method, Uri, request::Parts};
 use bytes::Bytes;
 use omnifn_core::{
-    Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Response,
+    Batch, Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Response,
     Result, TraceContext, Trigger,
 };
 use std::borrow::Cow;
@@ -30,11 +36,14 @@ pub struct GcpCodec;
 pub enum Origin {
     /// An HTTP request of anybody's: the answer is the function's response.
     Http,
-    /// A message of Pub/Sub: the status acknowledges it, or not.
+    /// A message of Pub/Sub or a task of Cloud Tasks: the status acknowledges it, or not.
     Queue,
     /// A job of Cloud Scheduler: the status says whether it is done.
     Timer,
-    /// A CloudEvent: the status acknowledges it, or not; an event in answer is in binary mode.
+    /// A change in a bucket: the status acknowledges it, or not.
+    Storage,
+    /// CloudEvents: the status acknowledges them, or not; an event in answer is in binary mode, events in answer to a batch
+    /// are a batch.
     Event,
     /// A typed function's call: JSON in answer.
     Direct,
@@ -46,6 +55,7 @@ impl Origin {
             Trigger::Http => Some(Self::Http),
             Trigger::Queue => Some(Self::Queue),
             Trigger::Timer => Some(Self::Timer),
+            Trigger::Storage => Some(Self::Storage),
             Trigger::Event => Some(Self::Event),
             Trigger::Direct => Some(Self::Direct),
             _ => None,
@@ -57,15 +67,17 @@ impl Origin {
         match self {
             Self::Http => None,
             Self::Timer => Some("GET, POST"),
-            Self::Queue | Self::Event | Self::Direct => Some("POST"),
+            _ => Some("POST"),
         }
     }
 
-    fn allows(self, method: &Method) -> bool {
+    fn allows(self, parts: &Parts) -> bool {
         match self {
+            _ if parts.method == Method::POST => true,
             Self::Http => true,
-            Self::Timer => method == Method::POST || method == Method::GET,
-            Self::Queue | Self::Event | Self::Direct => method == Method::POST,
+            Self::Timer => parts.method == Method::GET,
+            Self::Queue => tasks::is_task(&parts.headers),
+            _ => false,
         }
     }
 }
@@ -101,7 +113,7 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
         let event = Event::Http(http::decode(parts, body)?);
         return Ok(Decoded { event, context, origin });
     }
-    if !origin.allows(&parts.method) {
+    if !origin.allows(&parts) {
         return Err(wrong::method(origin, &parts.method));
     }
     let body = body
@@ -109,16 +121,28 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
         .map_err(|_| Error::malformed("an event of Google's is read whole before it is decoded"))?;
     let (event, context) = match origin {
         Origin::Queue => {
-            let message = queue::decode(&parts, &body)?;
+            let message = queue::decode(&parts, &body)?.with_raw(Raw::whole(body.clone()));
             let mut context = Context::new(message.id.as_str());
             context.attempt = message.attempt;
-            (Event::Queue(omnifn_core::Batch::new(vec![message])), context)
+            (Event::Queue(Batch::new(vec![message])), context)
         }
-        Origin::Timer => (Event::Timer(timer::decode(&parts, &body)?), Context::new(execution_id)),
+        Origin::Timer => {
+            let timer = timer::decode(&parts, &body)?.with_raw(Raw::whole(body.clone()));
+            (Event::Timer(timer), Context::new(execution_id))
+        }
+        Origin::Storage => {
+            let object = storage::decode(&parts, &body)?.with_raw(Raw::whole(body.clone()));
+            let mut context = Context::new(object.id.as_str());
+            context.attempt = object.attempt;
+            (Event::Storage(Batch::new(vec![object])), context)
+        }
         Origin::Event => {
             let event = cloud::decode(&parts, &body)?;
-            let context = Context::new(event.id.as_str());
-            (Event::Cloud(event), context)
+            let context = match &event {
+                Event::Cloud(event) => Context::new(event.id.as_str()),
+                _ => Context::new(execution_id),
+            };
+            (event, context)
         }
         Origin::Direct | Origin::Http => {
             (Event::Direct(direct::decode(&body)?), Context::new(execution_id))
@@ -183,7 +207,8 @@ fn execution_id(headers: &HeaderMap) -> String {
     id.filter(|id| id.len() <= 64).unwrap_or_default().to_owned()
 }
 
-/// A header as text; an empty one counts as none.
+/// A header as text; an empty one counts as none. Called from many places: once in a binary is enough.
+#[inline(never)]
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     match std::str::from_utf8(value.as_bytes()) {

@@ -7,6 +7,7 @@ use http::{
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER},
 };
 use omnifn_core::{Body, Error, ErrorKind, Outcome, Response, Result};
+use std::time::Duration;
 
 /// Tells Google's front end whose fault a status is (source of the Functions Frameworks).
 pub(crate) const GOOGLE_STATUS: &str = "x-google-status";
@@ -23,9 +24,7 @@ pub(crate) enum Status {
 pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
     match outcome {
         Ok(Outcome::Response(response)) => response,
-        Ok(Outcome::Batch(batch)) if !batch.failed.is_empty() => {
-            failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Error)
-        }
+        Ok(Outcome::Batch(batch)) if !batch.failed.is_empty() => again(batch.retry_after),
         Ok(Outcome::Batch(_) | Outcome::Done) => status(StatusCode::NO_CONTENT),
         Ok(Outcome::Payload(json)) => {
             let mut response = Response::new(json.into());
@@ -35,6 +34,10 @@ pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
         }
         Ok(Outcome::Event(event)) => cloud::encode(*event).unwrap_or_else(|error| {
             tracing::error!(?error, "the event in answer cannot be sent");
+            failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
+        }),
+        Ok(Outcome::Events(events)) => cloud::encode_batch(&events).unwrap_or_else(|error| {
+            tracing::error!(?error, "the events in answer cannot be sent");
             failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
         }),
         Ok(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash),
@@ -62,24 +65,27 @@ fn refusal(origin: Origin, error: &Error) -> Option<Response> {
 /// The function's fault.
 fn failed(origin: Origin, error: &Error) -> Response {
     // What a caller waits for is never delivered again, so advice about that changes nothing.
-    let is_event = matches!(origin, Origin::Queue | Origin::Timer | Origin::Event);
+    let is_event = !matches!(origin, Origin::Http | Origin::Direct);
     if is_event && error.is_discard() {
         return status(StatusCode::NO_CONTENT);
     }
     match error.kind() {
         ErrorKind::TimedOut => failure(StatusCode::GATEWAY_TIMEOUT, Status::Error),
-        ErrorKind::Failed if is_event => match error.retry_after() {
-            Some(delay) => {
-                let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, Status::Error);
-                // In whole seconds, and never sooner than asked for.
-                let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
-                response.headers_mut().insert(RETRY_AFTER, seconds.into());
-                response
-            }
-            None => failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Error),
-        },
+        ErrorKind::Failed if is_event => again(error.retry_after()),
         _ => failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash),
     }
+}
+
+/// An event that is to be delivered again, after a while if the handler asked for one.
+fn again(delay: Option<Duration>) -> Response {
+    let Some(delay) = delay else {
+        return failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Error);
+    };
+    let mut response = failure(StatusCode::SERVICE_UNAVAILABLE, Status::Error);
+    // In whole seconds, and never sooner than asked for.
+    let seconds = delay.as_secs().saturating_add(u64::from(delay.subsec_nanos() > 0));
+    response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    response
 }
 
 fn failure(code: StatusCode, whose: Status) -> Response {

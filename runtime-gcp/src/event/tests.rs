@@ -54,6 +54,11 @@ fn timer_fixtures() {
 }
 
 #[test]
+fn storage_fixtures() {
+    check(Trigger::Storage);
+}
+
+#[test]
 fn event_fixtures() {
     check(Trigger::Event);
 }
@@ -186,6 +191,6 @@ mod round_trips {
         event.extensions.insert("tenant".into(), "acme".into());
         let event = event.with_json(r#"{"a":[1]}"#);
         check(wrap_event(&event).unwrap(), Event::Cloud(event));
-        assert_eq!(Trigger::ALL.len(), 5);
+        assert_eq!(Trigger::ALL.len(), 7);
     }
 }

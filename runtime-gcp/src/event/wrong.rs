@@ -9,8 +9,9 @@ use serde_json::Value;
 fn handled(origin: Origin) -> &'static str {
     match origin {
         Origin::Http => "HTTP requests",
-        Origin::Queue => "queue events (Pub/Sub through Eventarc, or by push)",
-        Origin::Timer => "timer events (Cloud Scheduler, by HTTP)",
+        Origin::Queue => "queue events (Pub/Sub through Eventarc or by push, Cloud Tasks)",
+        Origin::Timer => "timer events (Cloud Scheduler, by HTTP or through Pub/Sub)",
+        Origin::Storage => "storage events (Cloud Storage, through Eventarc or Pub/Sub)",
         Origin::Event => "event events (CloudEvents)",
         Origin::Direct => "direct calls (JSON)",
     }

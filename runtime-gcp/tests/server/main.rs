@@ -2,6 +2,7 @@
 
 mod after;
 mod client;
+mod event;
 mod http;
 mod limits;
 mod shutdown;

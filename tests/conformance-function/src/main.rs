@@ -7,6 +7,7 @@ use std::{fs, future};
 
 use futures_util::{StreamExt as _, stream};
 use omnifn::{App, Body, BoxError, CloudEvent, Context, Payload, Request, Response, Result};
+use omnifn_runtime_gcp::BackgroundEvent;
 use serde_json::{Value, json};
 
 const OUTPUT: &str = "function_output.json";
@@ -17,7 +18,11 @@ fn main() -> Result<()> {
             .function("conf_http", http)
             .function("conf_cloudevent", cloud_event)
             .function("conf_typed", typed)
+            .function("conf_legacy", legacy)
             .function("conf_slow", slow)
+            .function("conf_slow_typed", slow_typed)
+            .function("conf_slow_cloudevent", slow_cloud_event)
+            .function("conf_slow_legacy", slow_legacy)
             .function("panic", panics)
             .function("hang", hang)
             .function("large", large)
@@ -42,10 +47,32 @@ async fn typed(Payload(document): Payload<Value>, _: Context) -> Payload<Value> 
     Payload(json!({ "payload": document }))
 }
 
-/// Takes a second, without using the CPU.
-async fn slow(_: Request, _: Context) -> &'static str {
+/// Writes the event down as the first generation had it.
+async fn legacy(event: BackgroundEvent, _: Context) -> Result<()> {
+    Ok(fs::write(OUTPUT, event.to_json()?)?)
+}
+
+/// A second, without using the CPU.
+async fn second() {
     tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+async fn slow(_: Request, _: Context) -> &'static str {
+    second().await;
     "slept"
+}
+
+async fn slow_typed(Payload(document): Payload<Value>, _: Context) -> Payload<Value> {
+    second().await;
+    Payload(json!({ "payload": document }))
+}
+
+async fn slow_cloud_event(_: CloudEvent, _: Context) {
+    second().await;
+}
+
+async fn slow_legacy(_: BackgroundEvent, _: Context) {
+    second().await;
 }
 
 async fn panics(_: Request, _: Context) -> &'static str {

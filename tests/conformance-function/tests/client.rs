@@ -44,6 +44,12 @@ impl Server {
 
     /// Posts JSON, and returns the status and the body.
     fn post(&self, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let mut headers = headers.to_vec();
+        headers.push(("Content-Type", "application/json"));
+        self.send("POST", &headers, body)
+    }
+
+    fn send(&self, method: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let headers: String =
@@ -51,8 +57,8 @@ impl Server {
         let length = body.len();
         write!(
             stream,
-            "POST / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{headers}\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            "{method} / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n{headers}\
+             Content-Length: {length}\r\n\r\n{body}"
         )
         .unwrap();
         let mut answer = String::new();
@@ -120,12 +126,99 @@ fn a_cloud_event_keeps_its_attributes_and_its_data() {
     assert_eq!(server.output(), expected);
 }
 
+/// An event in both forms, and what its conversion must give where that is not the other form itself.
+#[derive(serde::Deserialize)]
+struct Event {
+    name: String,
+    legacy: Value,
+    event: Value,
+    /// What a background event becomes for a function of CloudEvents, where it is not `event`.
+    event_output: Option<Value>,
+    /// What the function of background events is given.
+    legacy_output: Value,
+    /// What it is given when `event` is sent, where it is not `legacy_output`.
+    legacy_output_converted: Option<Value>,
+}
+
+/// Our own events, of the kinds and shapes that the client sends.
+fn events() -> Vec<Event> {
+    let events: Vec<Event> = serde_json::from_str(include_str!("events.json")).unwrap();
+    assert_eq!(events.len(), 17);
+    events
+}
+
+/// Sends an event in binary mode.
+fn send(server: &Server, event: &Value) -> u16 {
+    let mut headers = Vec::new();
+    for (name, value) in event.as_object().unwrap() {
+        if !matches!(name.as_str(), "data" | "datacontenttype") {
+            headers.push((format!("ce-{name}"), value.as_str().unwrap()));
+        }
+    }
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    server.post(&headers, &event["data"].to_string()).0
+}
+
+#[track_caller]
+fn gives(server: &Server, name: &str, status: u16, expected: &Value) {
+    assert!((200..300).contains(&status), "{name}: {status}");
+    assert_eq!(&server.output(), expected, "{name}");
+    // What is left of one event would pass for the answer to the next.
+    fs::remove_file(server.folder.path().join("function_output.json")).unwrap();
+}
+
+#[test]
+fn a_cloud_event_function_gets_events_of_both_kinds() {
+    let server = Server::start("conf_cloudevent", "cloudevent");
+    for Event { name, legacy, event, event_output, .. } in events() {
+        gives(&server, &name, send(&server, &event), &event);
+        let status = server.post(&[], &legacy.to_string()).0;
+        gives(&server, &name, status, event_output.as_ref().unwrap_or(&event));
+    }
+}
+
+#[test]
+fn a_background_function_gets_events_of_both_kinds() {
+    let server = Server::start("conf_legacy", "event");
+    for Event { name, legacy, event, legacy_output, legacy_output_converted, .. } in events() {
+        gives(&server, &name, server.post(&[], &legacy.to_string()).0, &legacy_output);
+        let converted = legacy_output_converted.as_ref().unwrap_or(&legacy_output);
+        gives(&server, &name, send(&server, &event), converted);
+        // Structured mode, which the client does not send.
+        let structured = [("Content-Type", "application/cloudevents+json")];
+        let status = server.send("POST", &structured, &event.to_string()).0;
+        gives(&server, &name, status, converted);
+    }
+    let (status, body) = server.post(
+        &[
+            ("Ce-Id", "1"),
+            ("Ce-Source", "//shop"),
+            ("Ce-Type", "order.placed"),
+            ("Ce-Specversion", "1.0"),
+        ],
+        "{}",
+    );
+    assert_eq!(status, 400, "{body}");
+}
+
 #[test]
 fn ten_requests_at_once_take_no_longer_than_two() {
-    let server = Server::start("conf_slow", "http");
+    // The client asks each kind of function; they are served the same way.
+    let background = &events()[0].legacy.to_string();
+    scope(|scope| {
+        scope.spawn(|| takes_ten("conf_slow", "http", r#"{"data":"hello"}"#));
+        scope.spawn(|| takes_ten("conf_slow_typed", "http", r#"{"data":"hello"}"#));
+        scope.spawn(|| takes_ten("conf_slow_cloudevent", "cloudevent", background));
+        scope.spawn(|| takes_ten("conf_slow_legacy", "event", background));
+    });
+}
+
+fn takes_ten(function: &str, signature: &str, body: &str) {
+    let server = Server::start(function, signature);
     let ask = || {
         let started = Instant::now();
-        assert_eq!(server.post(&[], r#"{"data":"hello"}"#).0, 200);
+        let (status, answer) = server.post(&[], body);
+        assert!((200..300).contains(&status), "{function}: {status} {answer}");
         started.elapsed()
     };
     let one = ask();

@@ -18,9 +18,15 @@ use crate::command;
 const MODES: &[(&str, &str, &[&str])] = &[
     ("http", "conf_http", &["-type=http"]),
     ("typed", "conf_typed", &["-type=http", "-declarative-type=typed", "-validate-mapping=false"]),
-    ("cloudevent", "conf_cloudevent", &["-type=cloudevent", "-validate-mapping=false"]),
-    ("concurrent http", "conf_slow", &["-type=http", "-validate-concurrency=true"]),
+    ("cloudevent", "conf_cloudevent", &["-type=cloudevent", "-validate-mapping=true"]),
+    ("legacyevent", "conf_legacy", &["-type=legacyevent", "-validate-mapping=true"]),
+    ("concurrent http", "conf_slow", &["-type=http", CONCURRENT]),
+    ("concurrent typed", "conf_slow_typed", &["-type=http", "-declarative-type=typed", CONCURRENT]),
+    ("concurrent cloudevent", "conf_slow_cloudevent", &["-type=cloudevent", CONCURRENT]),
+    ("concurrent legacyevent", "conf_slow_legacy", &["-type=legacyevent", CONCURRENT]),
 ];
+
+const CONCURRENT: &str = "-validate-concurrency=true";
 
 pub(super) fn run(client: &Path, folder: &Path, binaries: &Binaries, tally: &mut Tally) {
     let network = match Network::find() {
