@@ -5,5 +5,6 @@ mod conformance;
 mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;
+mod oracle_firestore;
 mod robustness;
 mod ui;

@@ -125,7 +125,7 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), omnifn
 }
 
 /// Whether a media type is JSON: `application/json`, `text/json`, `*/*+json`, in any case, with any parameters.
-fn is_json(media_type: &str) -> bool {
+pub(super) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let subtype = essence.rsplit('/').next().unwrap_or_default();
     subtype.rsplit('+').next().unwrap_or_default().eq_ignore_ascii_case("json")

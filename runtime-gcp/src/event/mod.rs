@@ -1,7 +1,9 @@
 //! Google's requests and the answers to them: which file reads which trigger's.
 
 mod cloud;
+mod database;
 mod direct;
+mod firestore;
 mod http;
 mod queue;
 mod reply;
@@ -34,6 +36,8 @@ pub enum Origin {
     Queue,
     /// A job of Cloud Scheduler: the status says whether it is done.
     Timer,
+    /// A change in Firestore: the status acknowledges it, or not.
+    Database,
     /// A CloudEvent: the status acknowledges it, or not; an event in answer is in binary mode.
     Event,
     /// A typed function's call: JSON in answer.
@@ -46,6 +50,7 @@ impl Origin {
             Trigger::Http => Some(Self::Http),
             Trigger::Queue => Some(Self::Queue),
             Trigger::Timer => Some(Self::Timer),
+            Trigger::Database => Some(Self::Database),
             Trigger::Event => Some(Self::Event),
             Trigger::Direct => Some(Self::Direct),
             _ => None,
@@ -57,7 +62,7 @@ impl Origin {
         match self {
             Self::Http => None,
             Self::Timer => Some("GET, POST"),
-            Self::Queue | Self::Event | Self::Direct => Some("POST"),
+            Self::Queue | Self::Database | Self::Event | Self::Direct => Some("POST"),
         }
     }
 
@@ -65,7 +70,7 @@ impl Origin {
         match self {
             Self::Http => true,
             Self::Timer => method == Method::POST || method == Method::GET,
-            Self::Queue | Self::Event | Self::Direct => method == Method::POST,
+            Self::Queue | Self::Database | Self::Event | Self::Direct => method == Method::POST,
         }
     }
 }
@@ -113,6 +118,11 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
             let mut context = Context::new(message.id.as_str());
             context.attempt = message.attempt;
             (Event::Queue(omnifn_core::Batch::new(vec![message])), context)
+        }
+        Origin::Database => {
+            let change = database::decode(&parts, &body)?;
+            let context = Context::new(change.id.as_str());
+            (Event::Database(omnifn_core::Batch::new(vec![change])), context)
         }
         Origin::Timer => (Event::Timer(timer::decode(&parts, &body)?), Context::new(execution_id)),
         Origin::Event => {

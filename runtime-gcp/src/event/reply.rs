@@ -62,7 +62,8 @@ fn refusal(origin: Origin, error: &Error) -> Option<Response> {
 /// The function's fault.
 fn failed(origin: Origin, error: &Error) -> Response {
     // What a caller waits for is never delivered again, so advice about that changes nothing.
-    let is_event = matches!(origin, Origin::Queue | Origin::Timer | Origin::Event);
+    let is_event =
+        matches!(origin, Origin::Queue | Origin::Timer | Origin::Database | Origin::Event);
     if is_event && error.is_discard() {
         return status(StatusCode::NO_CONTENT);
     }

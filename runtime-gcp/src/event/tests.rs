@@ -54,6 +54,11 @@ fn timer_fixtures() {
 }
 
 #[test]
+fn database_fixtures() {
+    check(Trigger::Database);
+}
+
+#[test]
 fn event_fixtures() {
     check(Trigger::Event);
 }

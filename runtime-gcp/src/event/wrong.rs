@@ -11,6 +11,7 @@ fn handled(origin: Origin) -> &'static str {
         Origin::Http => "HTTP requests",
         Origin::Queue => "queue events (Pub/Sub through Eventarc, or by push)",
         Origin::Timer => "timer events (Cloud Scheduler, by HTTP)",
+        Origin::Database => "database events (Firestore through Eventarc)",
         Origin::Event => "event events (CloudEvents)",
         Origin::Direct => "direct calls (JSON)",
     }

@@ -2,6 +2,8 @@
 //!
 //! In no function's binary. The local cloud, parity and tests stand on it.
 
+mod database;
+
 use crate::{GcpCodec, event::percent_encode};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -107,6 +109,7 @@ impl Inverse for GcpCodec {
             Trigger::Http => &["http"],
             Trigger::Queue => &["eventarc"],
             Trigger::Timer => &["scheduler"],
+            Trigger::Database => database::ENVELOPES,
             Trigger::Event => &["binary"],
             Trigger::Direct => &["call"],
             _ => &[],
@@ -125,6 +128,9 @@ impl Inverse for GcpCodec {
             Sample::Http(request) => Ok(vec![request.clone()]),
             Sample::Queue(messages) => messages.iter().map(wrap_queue).collect(),
             Sample::Timer(timer) => Ok(vec![wrap_timer(timer)?]),
+            Sample::Database(changes) => {
+                changes.iter().map(|change| database::wrap(change, envelope)).collect()
+            }
             Sample::Cloud(event) => Ok(vec![wrap_event(event)?]),
             Sample::Direct(json) => {
                 let mut request = post(json.clone());
