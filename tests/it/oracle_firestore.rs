@@ -21,7 +21,11 @@ const NAME: &str = "projects/p/databases/(default)/documents/users/ada";
 /// 128 cases, or `PROPTEST_CASES`. Without a file of past failures: they become fixtures.
 fn config() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: 128, ..config } }
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        config
+    } else {
+        ProptestConfig { cases: 128, ..config }
+    }
 }
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {

@@ -171,7 +171,9 @@ fn protobuf_value(value: &DocumentValue) -> Vec<u8> {
         }
         DocumentValue::List(values) | DocumentValue::Set(values) => {
             let mut list = Vec::new();
-            values.iter().for_each(|value| put(&mut list, 1, &protobuf_value(value)));
+            for value in values {
+                put(&mut list, 1, &protobuf_value(value));
+            }
             put(&mut message, 9, &list);
         }
         DocumentValue::Timestamp(time) => {
