@@ -44,7 +44,7 @@ pub(super) fn mode(headers: &HeaderMap) -> Result<Option<Mode>> {
 
 pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<CloudEvent> {
     match mode(&parts.headers)? {
-        Some(Mode::Structured) => CloudEvent::from_structured(body),
+        Some(Mode::Structured) => CloudEvent::from_structured_bytes(body),
         Some(Mode::Binary) => {
             let mut event = attributes(&parts.headers)?;
             event.data = Some(body.clone()).filter(|body| !body.is_empty());

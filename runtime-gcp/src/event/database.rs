@@ -34,7 +34,7 @@ pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<DocumentChange> {
             event.data = Some(body.clone());
             event
         }
-        Some(cloud::Mode::Structured) => CloudEvent::from_structured(body)?,
+        Some(cloud::Mode::Structured) => CloudEvent::from_structured_bytes(body)?,
         None => return Err(refuse(Error::malformed("it has no `ce-specversion` header"))),
     };
     is_document_event(&event.ty).map_err(refuse)?;

@@ -40,6 +40,8 @@ pub(crate) fn given_up() -> Error {
 /// A handler of a batch that failed on all of it.
 pub(crate) fn all_failed(ids: &[String]) -> Result<Outcome> {
     let mut outcome = BatchOutcome::success();
-    ids.iter().for_each(|id| outcome.fail(id));
+    for id in ids {
+        outcome.fail(id);
+    }
     Ok(Outcome::Batch(outcome))
 }

@@ -136,7 +136,9 @@ impl<'de> Deserialize<'de> for Value {
                         Kind::IntegerValue => integer::<A::Error>(members.next_value()?)?.into(),
                         Kind::DoubleValue => double::<A::Error>(members.next_value()?)?.into(),
                         Kind::TimestampValue => timestamp(&members.next_value::<Text<'_>>()?.0)?,
-                        Kind::StringValue => DocumentValue::String(members.next_value()?),
+                        Kind::StringValue => {
+                            DocumentValue::String(text::<A::Error>(members.next_value()?)?)
+                        }
                         Kind::BytesValue => bytes(&members.next_value::<Text<'_>>()?.0)?,
                         Kind::ReferenceValue => DocumentValue::Reference(members.next_value()?),
                         Kind::GeoPointValue => {
@@ -171,6 +173,11 @@ impl<'de> Deserialize<'de> for Value {
 
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn text<E: Error>(raw: &RawValue) -> Result<String, E> {
+    let text = json::text(raw).ok_or_else(|| wrong(raw, "a text"))?;
+    Ok(text.into_owned())
+}
 
 /// A number, or the text of one.
 fn bare(number: &RawValue) -> &str {
@@ -213,6 +220,6 @@ fn bytes<E: Error>(text: &str) -> Result<DocumentValue, E> {
     Ok(DocumentValue::Bytes(bytes.into()))
 }
 
-fn wrong<E: Error>(number: &RawValue, expected: &str) -> E {
-    E::invalid_value(Unexpected::Other(number.get()), &expected)
+fn wrong<E: Error>(found: &RawValue, expected: &str) -> E {
+    E::invalid_value(Unexpected::Other(found.get()), &expected)
 }

@@ -154,6 +154,7 @@ fn broken_json_is_named_with_its_place() {
         ),
         (r#"{"doubleValue":"inf"}"#, "invalid value: \"inf\", expected a number"),
         (r#"{"booleanValue":1}"#, "expected a boolean"),
+        (r#"{"stringValue":1}"#, "invalid value: 1, expected a text"),
         (r#"{"timestampValue":"soon"}"#, "expected RFC 3339"),
         (r#"{"bytesValue":"%"}"#, "invalid base64"),
         (r#""x""#, "expected a Firestore value"),
