@@ -8,4 +8,5 @@ mod lambda_payloads;
 mod lambda_runtime;
 mod oracle_firestore;
 mod robustness;
+mod round_trips;
 mod ui;

@@ -3,6 +3,8 @@
 //! counted.
 //!
 //! `cargo test -p omnifn-tests --test memory -- --nocapture` prints the table.
+#![expect(clippy::print_stdout, reason = "the table is what one runs it for")]
+#![expect(clippy::cast_precision_loss, reason = "of ratios, two digits count")]
 
 use bytes::Bytes;
 use omnifn::{

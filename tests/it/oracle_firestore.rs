@@ -34,13 +34,16 @@ fn timestamp() -> impl Strategy<Value = Timestamp> {
         .prop_map(|(seconds, nanos)| Timestamp { seconds, nanos })
 }
 
-/// Its type cannot be named.
 fn place(latitude: f64, longitude: f64) -> ValueType {
-    let mut value = ValueType::GeoPointValue(Default::default());
-    if let ValueType::GeoPointValue(place) = &mut value {
-        (place.latitude, place.longitude) = (latitude, longitude);
+    /// For a type that cannot be named.
+    fn made<T: Default>(wrap: fn(T) -> ValueType, fill: impl FnOnce(&mut T)) -> ValueType {
+        let mut inner = T::default();
+        fill(&mut inner);
+        wrap(inner)
     }
-    value
+    made(ValueType::GeoPointValue, |place| {
+        (place.latitude, place.longitude) = (latitude, longitude);
+    })
 }
 
 fn value() -> impl Strategy<Value = Value> {
