@@ -1,182 +1,145 @@
 //! The message as JSON, as proto3 writes it (protobuf.dev/programming-guides/json): from the emulator, in the data of
 //! Google's conformance tests, and in background events of the first generation. 64-bit integers are text there, and what
 //! is empty may be left out; both ways are read.
+//!
+//! Members are handed on as they stand in the text, one by one: types that `serde` derives for all of this would be a tenth
+//! of a function's binary, and hold every document twice.
 
-use super::{DocumentEvent, NamedDocument};
+use super::{DEEPEST, DocumentEvent, NamedDocument, TOO_DEEP, wire::Broken};
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
 use omnifn_core::{Document, DocumentValue, Number, Result, json, rfc3339};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor},
-};
+use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::fmt;
 
 /// Reads `DocumentEventData`.
 pub(in super::super) fn from_json(data: &Bytes) -> Result<DocumentEvent> {
-    let EventData { value, old_value, update_mask } = json::from_slice(data)?;
-    let document = |found: Option<JsonDocument>| {
-        let JsonDocument { name, fields } = found?;
-        let fields = fields.unwrap_or_default().0;
-        let document = NamedDocument { name: name.unwrap_or_default(), fields };
-        document.is_some().then_some(document)
-    };
-    let field_paths = update_mask.and_then(|mask| mask.field_paths).unwrap_or_default();
-    Ok(DocumentEvent { value: document(value), old_value: document(old_value), field_paths })
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EventData {
-    value: Option<JsonDocument>,
-    old_value: Option<JsonDocument>,
-    update_mask: Option<Mask>,
-}
-
-#[derive(Deserialize)]
-struct JsonDocument {
-    name: Option<String>,
-    fields: Option<Fields>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Mask {
-    field_paths: Option<Vec<String>>,
-}
-
-#[derive(Default)]
-struct Fields(Document);
-
-/// `{"stringValue": ".."}` and the like.
-struct Value(DocumentValue);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of Firestore values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
-                let mut fields = BTreeMap::new();
-                while let Some((name, Value(value))) = members.next_entry()? {
-                    fields.insert(name, value);
-                }
-                Ok(Fields(Document(fields)))
-            }
+    let message: &RawValue = json::from_slice(data)?;
+    let mut event = DocumentEvent::default();
+    members(message, &mut |name, member| {
+        match name {
+            "value" => event.value = document(member)?,
+            "oldValue" => event.old_value = document(member)?,
+            "updateMask" => event.field_paths = mask(member)?,
+            _ => {}
         }
-        deserializer.deserialize_map(FieldsVisitor)
-    }
+        Ok(())
+    })?;
+    Ok(event)
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum Kind {
-    NullValue,
-    BooleanValue,
-    IntegerValue,
-    DoubleValue,
-    TimestampValue,
-    StringValue,
-    BytesValue,
-    ReferenceValue,
-    GeoPointValue,
-    ArrayValue,
-    MapValue,
-    #[serde(other)]
-    Unknown,
-}
-
-#[derive(Deserialize)]
-struct Place<'a> {
-    #[serde(borrow)]
-    latitude: Option<&'a RawValue>,
-    #[serde(borrow)]
-    longitude: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Values {
-    values: Option<Vec<Value>>,
-}
-
-#[derive(Deserialize)]
-struct MapFields {
-    fields: Option<Fields>,
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ValueVisitor;
-        impl<'de> Visitor<'de> for ValueVisitor {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a Firestore value, such as {\"stringValue\": \"text\"}")
-            }
-
-            /// None at all, or one of a kind that is newer than this, reads as null.
-            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-                let mut found = DocumentValue::Null;
-                while let Some(kind) = members.next_key()? {
-                    found = match kind {
-                        Kind::NullValue => {
-                            members.next_value::<IgnoredAny>()?;
-                            DocumentValue::Null
-                        }
-                        Kind::BooleanValue => DocumentValue::Boolean(members.next_value()?),
-                        Kind::IntegerValue => integer::<A::Error>(members.next_value()?)?.into(),
-                        Kind::DoubleValue => double::<A::Error>(members.next_value()?)?.into(),
-                        Kind::TimestampValue => timestamp(&members.next_value::<Text<'_>>()?.0)?,
-                        Kind::StringValue => {
-                            DocumentValue::String(text::<A::Error>(members.next_value()?)?)
-                        }
-                        Kind::BytesValue => bytes(&members.next_value::<Text<'_>>()?.0)?,
-                        Kind::ReferenceValue => DocumentValue::Reference(members.next_value()?),
-                        Kind::GeoPointValue => {
-                            let Place { latitude, longitude } = members.next_value()?;
-                            DocumentValue::GeoPoint {
-                                latitude: degrees(latitude)?,
-                                longitude: degrees(longitude)?,
-                            }
-                        }
-                        Kind::ArrayValue => {
-                            let values = members.next_value::<Values>()?.values.unwrap_or_default();
-                            DocumentValue::List(
-                                values.into_iter().map(|Value(value)| value).collect(),
-                            )
-                        }
-                        Kind::MapValue => {
-                            let fields = members.next_value::<MapFields>()?.fields;
-                            DocumentValue::Map(fields.unwrap_or_default().0)
-                        }
-                        Kind::Unknown => {
-                            members.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                }
-                Ok(Value(found))
-            }
+fn document(message: &RawValue) -> Result<Option<NamedDocument>, Broken> {
+    let mut document = NamedDocument::default();
+    members(message, &mut |name, member| {
+        match name {
+            "name" => document.name = text(member)?,
+            "fields" => document.fields = fields(member, DEEPEST)?,
+            _ => {}
         }
-        deserializer.deserialize_map(ValueVisitor)
-    }
+        Ok(())
+    })?;
+    Ok(Some(document).filter(NamedDocument::is_some))
 }
 
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+fn mask(message: &RawValue) -> Result<Vec<String>, Broken> {
+    let mut paths = Vec::new();
+    members(message, &mut |name, member| {
+        if name == "fieldPaths" {
+            elements(member, &mut |path| {
+                paths.push(text(path)?);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(paths)
+}
 
-fn text<E: Error>(raw: &RawValue) -> Result<String, E> {
-    let text = json::text(raw).ok_or_else(|| wrong(raw, "a text"))?;
-    Ok(text.into_owned())
+fn fields(message: &RawValue, depth: usize) -> Result<Document, Broken> {
+    let mut fields = Document::default();
+    members(message, &mut |name, member| {
+        fields.0.insert(name.to_owned(), value(member, depth)?);
+        Ok(())
+    })?;
+    Ok(fields)
+}
+
+/// `{"stringValue": ".."}` and the like. None at all, or one of a kind that is newer than this, reads as null.
+fn value(message: &RawValue, depth: usize) -> Result<DocumentValue, Broken> {
+    let depth = depth.checked_sub(1).ok_or_else(|| Broken::new(TOO_DEEP))?;
+    let mut found = DocumentValue::Null;
+    members(message, &mut |kind, member| {
+        found = match kind {
+            "nullValue" => DocumentValue::Null,
+            "booleanValue" => match member.get() {
+                "true" => true.into(),
+                "false" => false.into(),
+                _ => return Err(Broken::new("a boolean is neither `true` nor `false`")),
+            },
+            "integerValue" => {
+                let number = bare(member).parse::<i64>();
+                number.map_err(|_| Broken::new("an integer is none of 64 bits"))?.into()
+            }
+            "doubleValue" => double(member)?.into(),
+            "timestampValue" => {
+                let time = rfc3339::parse(&text(member)?);
+                let wrong =
+                    || Broken::new("a timestamp is not RFC 3339, such as 2026-03-04T05:06:07Z");
+                DocumentValue::Timestamp(time.ok_or_else(wrong)?)
+            }
+            "stringValue" => text(member)?.into(),
+            "bytesValue" => bytes(member)?,
+            "referenceValue" => DocumentValue::Reference(text(member)?),
+            "geoPointValue" => place(member)?,
+            "arrayValue" => DocumentValue::List(list(member, depth)?),
+            "mapValue" => DocumentValue::Map(map(member, depth)?),
+            _ => return Ok(()),
+        };
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn place(message: &RawValue) -> Result<DocumentValue, Broken> {
+    let (mut latitude, mut longitude) = (0.0, 0.0);
+    members(message, &mut |name, degrees| {
+        match name {
+            "latitude" => latitude = double(degrees)?,
+            "longitude" => longitude = double(degrees)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(DocumentValue::GeoPoint { latitude, longitude })
+}
+
+fn list(message: &RawValue, depth: usize) -> Result<Vec<DocumentValue>, Broken> {
+    let mut values = Vec::new();
+    members(message, &mut |name, member| {
+        if name == "values" {
+            elements(member, &mut |element| {
+                values.push(value(element, depth)?);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(values)
+}
+
+fn map(message: &RawValue, depth: usize) -> Result<Document, Broken> {
+    let mut found = Document::default();
+    members(message, &mut |name, member| {
+        if name == "fields" {
+            found = fields(member, depth)?;
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// A number, or the text of one.
@@ -184,42 +147,99 @@ fn bare(number: &RawValue) -> &str {
     number.get().trim_matches('"')
 }
 
-fn integer<E: Error>(number: &RawValue) -> Result<i64, E> {
-    bare(number).parse().map_err(|_| wrong(number, "a 64-bit integer"))
-}
-
 /// What JSON has no number for is text: `NaN`, `Infinity`, `-Infinity`.
-fn double<E: Error>(number: &RawValue) -> Result<f64, E> {
-    let number = Number::parse(bare(number)).ok_or_else(|| wrong(number, "a number"))?;
+fn double(number: &RawValue) -> Result<f64, Broken> {
+    let number = Number::parse(bare(number)).ok_or_else(|| Broken::new("a float is no number"))?;
     Ok(number.to_f64())
 }
 
-fn degrees<E: Error>(number: Option<&RawValue>) -> Result<f64, E> {
-    number.map_or(Ok(0.0), double)
-}
-
-fn timestamp<E: Error>(text: &str) -> Result<DocumentValue, E> {
-    let time = rfc3339::parse(text).ok_or_else(|| {
-        E::invalid_value(Unexpected::Str(text), &"RFC 3339, such as 2026-03-04T05:06:07Z")
-    })?;
-    Ok(DocumentValue::Timestamp(time))
+fn text(text: &RawValue) -> Result<String, Broken> {
+    let text = json::text(text).ok_or_else(|| Broken::new("a text is none"))?;
+    Ok(text.into_owned())
 }
 
 /// Base64 with or without padding, in either alphabet.
-fn bytes<E: Error>(text: &str) -> Result<DocumentValue, E> {
+fn bytes(base64: &RawValue) -> Result<DocumentValue, Broken> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
+    let wrong = || Broken::new("bytes are not base64");
+    let text = json::text(base64).ok_or_else(wrong)?;
     let decoded = if text.contains(['-', '_']) {
         BASE64.decode(text.replace('-', "+").replace('_', "/"))
     } else {
-        BASE64.decode(text)
+        BASE64.decode(text.as_bytes())
     };
-    let bytes = decoded.map_err(|error| E::custom(format_args!("invalid base64: {error}")))?;
-    Ok(DocumentValue::Bytes(bytes.into()))
+    Ok(DocumentValue::Bytes(decoded.map_err(|_| wrong())?.into()))
 }
 
-fn wrong<E: Error>(found: &RawValue, expected: &str) -> E {
-    E::invalid_value(Unexpected::Other(found.get()), &expected)
+type Each<'e> = &'e mut dyn FnMut(&str, &RawValue) -> Result<(), Broken>;
+
+/// Hands on the members of an object, in their order; `null` has none.
+fn members(object: &RawValue, each: Each<'_>) -> Result<(), Broken> {
+    visit(object, Handing { each, failed: None, is_list: false })
+}
+
+/// Hands on the elements of a list; `null` is an empty one.
+fn elements(
+    list: &RawValue,
+    each: &mut dyn FnMut(&RawValue) -> Result<(), Broken>,
+) -> Result<(), Broken> {
+    visit(list, Handing { each: &mut |_, element| each(element), failed: None, is_list: true })
+}
+
+/// One visitor for everything, so that the binary holds one.
+struct Handing<'e> {
+    each: Each<'e>,
+    failed: Option<Broken>,
+    is_list: bool,
+}
+
+fn visit(json: &RawValue, mut handing: Handing<'_>) -> Result<(), Broken> {
+    if json.get() == "null" {
+        return Ok(());
+    }
+    let visited = serde_json::Deserializer::from_str(json.get()).deserialize_any(&mut handing);
+    match (visited, handing.failed) {
+        (_, Some(broken)) => Err(broken),
+        (Ok(()), None) => Ok(()),
+        (Err(_), None) if handing.is_list => Err(Broken::new("it is no list")),
+        (Err(_), None) => Err(Broken::new("it is no object")),
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Handing<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        if self.is_list {
+            return Err(A::Error::custom("no list"));
+        }
+        while let Some((name, member)) = access.next_entry::<&'de RawValue, &'de RawValue>()? {
+            let Some(name) = json::text(name) else { return Err(A::Error::custom("no name")) };
+            if let Err(broken) = (self.each)(&name, member) {
+                self.failed = Some(broken.within(&name));
+                return Err(A::Error::custom("failed"));
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<(), A::Error> {
+        if !self.is_list {
+            return Err(A::Error::custom("no object"));
+        }
+        while let Some(element) = access.next_element::<&'de RawValue>()? {
+            if let Err(broken) = (self.each)("", element) {
+                self.failed = Some(broken);
+                return Err(A::Error::custom("failed"));
+            }
+        }
+        Ok(())
+    }
 }

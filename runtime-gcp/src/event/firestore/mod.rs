@@ -11,6 +11,11 @@ pub(super) use protobuf::from_protobuf;
 use omnifn_core::{Document, rfc3339};
 use std::{ops::RangeInclusive, time::SystemTime};
 
+/// How deep values may lie in each other. Firestore's own limit is 20 (cloud.google.com/firestore/quotas); a sender's
+/// mistake must not use up the stack.
+const DEEPEST: usize = 64;
+const TOO_DEEP: &str = "its values lie deeper in each other than Firestore allows";
+
 /// What an event says of a document. When a document was created and updated is not read: the event's time is what a
 /// change is told with.
 #[derive(Debug, Default, PartialEq)]

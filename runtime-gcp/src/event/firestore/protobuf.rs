@@ -5,16 +5,12 @@
 //! message, as protobuf wants it. Bytes stay where they are in the request's body; text is copied.
 
 use super::{
-    DocumentEvent, NamedDocument, timestamp,
+    DEEPEST, DocumentEvent, NamedDocument, TOO_DEEP, timestamp,
     wire::{Broken, Fields, Payload},
 };
 use bytes::Bytes;
 use omnifn_core::{Document, DocumentValue, Result, rfc3339};
 use std::time::SystemTime;
-
-/// How deep values may lie in each other. Firestore's own limit is 20 (cloud.google.com/firestore/quotas); a sender's
-/// mistake must not use up the stack.
-const DEEPEST: usize = 64;
 
 /// Reads `DocumentEventData`.
 pub(in super::super) fn from_protobuf(data: &Bytes) -> Result<DocumentEvent> {
@@ -86,7 +82,7 @@ fn value(
     depth: usize,
 ) -> Result<(), Broken> {
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(Broken::new("its values lie deeper in each other than Firestore allows"));
+        return Err(Broken::new(TOO_DEEP));
     };
     for field in Fields::of(message.bytes()?) {
         let (number, payload) = field?;

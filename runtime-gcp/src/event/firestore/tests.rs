@@ -80,8 +80,8 @@ fn what_comes_again_replaces_or_continues() {
 
 #[test]
 fn what_is_broken_is_named_with_its_place() {
-    refused(&[0x0a], "Firestore's: it ends within a number");
-    refused(&[0x0a, 5, 0], "Firestore's: a field is longer than the message that holds it");
+    refused(&[0x0a], "broken: it ends within a number");
+    refused(&[0x0a, 5, 0], "broken: a field is longer than the message that holds it");
     refused(&[0x0b], "it holds a group, which proto3 does not have");
     refused(&[0x0e], "a field's payload is of a kind that does not exist");
     refused(&[0x02, 0], "a field has the number 0");
@@ -147,19 +147,26 @@ fn json_is_read_as_proto3_writes_it() {
 #[test]
 fn broken_json_is_named_with_its_place() {
     for (value, expected) in [
-        (r#"{"integerValue":"9223372036854775808"}"#, "expected a 64-bit integer"),
+        (
+            r#"{"integerValue":"9223372036854775808"}"#,
+            ".integerValue`: an integer is none of 64 bits",
+        ),
         (
             r#"{"integerValue":1.5}"#,
-            "`value.fields.a`: invalid value: 1.5, expected a 64-bit integer",
+            "at `value.fields.a.integerValue`: an integer is none of 64 bits",
         ),
-        (r#"{"doubleValue":"inf"}"#, "invalid value: \"inf\", expected a number"),
-        (r#"{"booleanValue":1}"#, "expected a boolean"),
-        (r#"{"stringValue":1}"#, "invalid value: 1, expected a text"),
-        (r#"{"timestampValue":"soon"}"#, "expected RFC 3339"),
-        (r#"{"bytesValue":"%"}"#, "invalid base64"),
-        (r#""x""#, "expected a Firestore value"),
+        (r#"{"doubleValue":"inf"}"#, "a float is no number"),
+        (r#"{"booleanValue":1}"#, "a boolean is neither `true` nor `false`"),
+        (r#"{"stringValue":1}"#, "a text is none"),
+        (r#"{"timestampValue":"soon"}"#, "a timestamp is not RFC 3339"),
+        (r#"{"bytesValue":"%"}"#, "bytes are not base64"),
+        (r#"{"arrayValue":[]}"#, "at `value.fields.a.arrayValue`: it is no object"),
+        (r#"{"arrayValue":{"values":{}}}"#, "arrayValue.values`: it is no list"),
+        (r#""x""#, "at `value.fields.a`: it is no object"),
+        ("{", "EOF while parsing"),
     ] {
-        let json = format!(r#"{{"value":{{"fields":{{"a":{value}}}}}}}"#);
+        let json = format!(r#"{{"value":{{"fields":{{"a":{value}"#);
+        let json = if value == "{" { json } else { json + "}}}" };
         let error = from_json(&json.into()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }

@@ -30,7 +30,7 @@ impl From<Broken> for omnifn_core::Error {
     fn from(broken: Broken) -> Self {
         let Broken { path, what } = broken;
         let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
-        Self::malformed(format!("the data is not a protobuf message of Firestore's{place}: {what}"))
+        Self::malformed(format!("the Firestore event's data is broken{place}: {what}"))
     }
 }
 
