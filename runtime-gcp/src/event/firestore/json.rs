@@ -11,7 +11,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use bytes::Bytes;
-use omnifn_core::{Document, DocumentValue, Result, json, rfc3339};
+use omnifn_core::{Document, DocumentValue, Number, Result, json, rfc3339};
 use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -147,15 +147,11 @@ fn bare(number: &RawValue) -> &str {
     number.get().trim_matches('"')
 }
 
-/// What JSON has no number for is text. Read by `serde_json`: the standard library's reader would be one more, with tables
-/// of its own.
+/// What JSON has no number for is text: `NaN`, `Infinity`, `-Infinity`. Not read by `serde_json`, which may be off by the
+/// last bit.
 fn double(number: &RawValue) -> Result<f64, Broken> {
-    match bare(number) {
-        "NaN" => Ok(f64::NAN),
-        "Infinity" => Ok(f64::INFINITY),
-        "-Infinity" => Ok(f64::NEG_INFINITY),
-        text => serde_json::from_str(text).map_err(|_| Broken::new("a float is no number")),
-    }
+    let number = Number::parse(bare(number)).ok_or_else(|| Broken::new("a float is no number"))?;
+    Ok(number.to_f64())
 }
 
 fn text(text: &RawValue) -> Result<String, Broken> {
