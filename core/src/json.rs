@@ -1,5 +1,9 @@
 //! Reading JSON so that a failure names the place: ``` `requestContext.http.method`: missing field ```.
 
+mod text;
+
+pub use text::text;
+
 use crate::{Error, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;

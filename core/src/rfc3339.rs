@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Reads a date and time such as `2026-03-04T05:06:07.089Z` or `2026-03-04T06:06:07+01:00`.
 ///
 /// Fractions of a second are kept up to nanoseconds. A leap second counts as the second after it. `None` for
-/// anything that is not RFC 3339, and for times before 1970.
+/// anything that is not RFC 3339. Documents hold birthdays: times before 1970 are times.
 ///
 /// ```
 /// use omnifn_core::rfc3339;
@@ -63,17 +63,42 @@ pub fn parse(text: &str) -> Option<SystemTime> {
     };
     let seconds =
         days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
-    Some(UNIX_EPOCH + Duration::new(u64::try_from(seconds).ok()?, nanos))
+    from_unix(seconds, nanos)
+}
+
+/// The point in time so many seconds after 1970 began, or before it where they are negative, and so many nanoseconds
+/// after that. `None` where a [`SystemTime`] does not reach.
+pub fn from_unix(seconds: i64, nanos: u32) -> Option<SystemTime> {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let time =
+        if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    time?.checked_add(Duration::from_nanos(nanos.into()))
+}
+
+/// The inverse of [`from_unix`]: whole seconds, rounded down, and nanoseconds.
+pub fn to_unix(time: SystemTime) -> (i64, u32) {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(i64::MAX), since.subsec_nanos()),
+        Err(error) => {
+            let until = error.duration();
+            let seconds = i64::try_from(until.as_secs()).map_or(i64::MIN, |seconds| -seconds);
+            match until.subsec_nanos() {
+                0 => (seconds, 0),
+                nanos => (seconds.saturating_sub(1), 1_000_000_000 - nanos),
+            }
+        }
+    }
 }
 
 /// Writes a point in time in UTC with as many groups of three fractional digits as it needs:
-/// `2026-03-04T05:06:07.089Z`. Times before 1970 are written as 1970, those after 9999 as its last second.
+/// `2026-03-04T05:06:07.089Z`. RFC 3339 has the years 0 to 9999: what lies outside is written as the first or last second.
 pub fn format(time: SystemTime) -> String {
-    // 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year.
-    const LAST: u64 = 253_402_300_799;
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, nanos) = (since.as_secs().min(LAST), since.subsec_nanos());
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year.
+    const FIRST: i64 = -62_167_219_200;
+    const LAST: i64 = 253_402_300_799;
+    let (seconds, nanos) = to_unix(time);
+    let seconds = seconds.clamp(FIRST, LAST);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil_from_days(days);
     let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
     let fraction = match nanos {
@@ -104,27 +129,26 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{format, parse};
-    use std::time::{Duration, UNIX_EPOCH};
-
+    use super::{format, from_unix, parse, to_unix};
     #[track_caller]
-    fn check(text: &str, seconds: u64, nanos: u32, canonical: &str) {
+    fn check(text: &str, seconds: i64, nanos: u32, canonical: &str) {
         let time = parse(text).unwrap_or_else(|| panic!("{text} is valid"));
-        assert_eq!(time, UNIX_EPOCH + Duration::new(seconds, nanos), "{text}");
+        assert_eq!(to_unix(time), (seconds, nanos), "{text}");
+        assert_eq!(from_unix(seconds, nanos), Some(time), "{text}");
         assert_eq!(format(time), canonical);
     }
 
@@ -148,6 +172,9 @@ mod tests {
             "2026-03-04T05:06:07.123456789Z",
         );
         check("2016-12-31T23:59:60Z", 1_483_228_800, 0, "2017-01-01T00:00:00Z");
+        check("1969-12-31T23:59:59.75Z", -1, 750_000_000, "1969-12-31T23:59:59.750Z");
+        check("1815-12-10T00:00:00Z", -4_861_728_000, 0, "1815-12-10T00:00:00Z");
+        check("0000-01-01T00:00:00Z", -62_167_219_200, 0, "0000-01-01T00:00:00Z");
         check("9999-12-31T23:59:59Z", 253_402_300_799, 0, "9999-12-31T23:59:59Z");
     }
 
@@ -165,7 +192,6 @@ mod tests {
             "2026-03-04T05:06:07+1:00",
             "2026-03-04T05:06:07ZZ",
             "2026-03-04T05:06:07+24:00",
-            "1969-12-31T23:59:59Z",
             "2026-03-04T05:06:07\u{fc}",
             "２026-03-04T05:06:07Z",
         ] {
@@ -174,9 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_year_of_four_digits_is_the_first_or_the_last() {
+        for (seconds, text) in
+            [(-100_000_000_000, "0000-01-01T00:00:00Z"), (300_000_000_000, "9999-12-31T23:59:59Z")]
+        {
+            assert_eq!(format(from_unix(seconds, 0).unwrap()), text);
+        }
+    }
+
+    #[test]
     fn every_day_of_four_centuries_survives() {
-        for day in 0..146_097 {
-            let time = UNIX_EPOCH + Duration::from_secs(day * 86_400);
+        for day in -73_048..73_049 {
+            let time = from_unix(day * 86_400, 0).unwrap();
             assert_eq!(parse(&format(time)), Some(time));
         }
     }

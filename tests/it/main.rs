@@ -2,6 +2,7 @@
 
 mod axum_router;
 mod conformance;
+mod corpus;
 mod envelopes;
 mod goldens;
 mod goldens_google;
@@ -9,7 +10,9 @@ mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;
 mod oracle_cloudevents;
+mod oracle_firestore;
 mod oracle_lambda_http;
 mod robustness;
+mod round_trips;
 mod streaming;
 mod ui;

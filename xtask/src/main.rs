@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod command;
 mod deny;
+mod fuzz;
 mod real;
 mod size;
 mod tree;
@@ -29,6 +30,8 @@ enum Verb {
     Tree,
     /// Licences and banned crates, by cargo-deny (installed below `target/tools`).
     Deny,
+    /// Mutated events for every codec, by cargo-fuzz (installed below `target/tools`; needs a C++ compiler).
+    Fuzz(fuzz::Options),
     /// Tests against AWS's Runtime Interface Emulator and Google's conformance client.
     Real(real::Options),
     /// The size of a function's binary, against its limit.
@@ -52,6 +55,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Ci => ci::run(),
         Verb::Tree => tree::run(),
         Verb::Deny => deny::run(),
+        Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Real(options) => real::run(&options),
         Verb::Size => size::run(),
         Verb::Bench(options) => bench::run(&options),

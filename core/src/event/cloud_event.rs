@@ -139,6 +139,19 @@ impl CloudEvent {
     /// # Errors
     /// When it is not JSON, an attribute that must be there is missing, or one has the wrong form.
     pub fn from_structured(bytes: &[u8]) -> Result<Self> {
+        Self::read(bytes, Bytes::copy_from_slice)
+    }
+
+    /// Reads structured mode, like [`from_structured`](Self::from_structured), without a copy of the data: JSON stays
+    /// where it is in `bytes`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_structured_bytes(bytes: &Bytes) -> Result<Self> {
+        Self::read(bytes, |data| bytes.slice_ref(data))
+    }
+
+    fn read(bytes: &[u8], part: impl Fn(&[u8]) -> Bytes) -> Result<Self> {
         let members = json::members(bytes)?;
         let mut event = Self::new("", "", "");
         if members.get("specversion").is_none_or(|version| version.get() == "null") {
@@ -157,7 +170,8 @@ impl CloudEvent {
         let is_json = event.datacontenttype.as_deref().is_none_or(is_json);
         event.data = match (members.get("data_base64"), members.get("data")) {
             (Some(raw), _) => {
-                let text: Cow<'_, str> = deserialize("data_base64", raw)?;
+                let text = json::text(raw)
+                    .ok_or_else(|| Error::malformed("`data_base64` must be text in base64"))?;
                 let bytes = BASE64_STANDARD.decode(text.as_bytes());
                 Some(
                     bytes
@@ -165,11 +179,16 @@ impl CloudEvent {
                         .into(),
                 )
             }
-            (None, Some(raw)) if is_json => Some(Bytes::copy_from_slice(raw.get().as_bytes())),
-            (None, Some(raw)) if raw.get().starts_with('"') => {
-                Some(deserialize::<String>("data", raw)?.into())
+            (None, Some(raw)) if !is_json && raw.get().starts_with('"') => {
+                let text = json::text(raw).ok_or_else(|| {
+                    Error::malformed("`data` has an escape that stands for no character")
+                })?;
+                Some(match text {
+                    Cow::Borrowed(text) => part(text.as_bytes()),
+                    Cow::Owned(text) => text.into(),
+                })
             }
-            (None, Some(raw)) => Some(Bytes::copy_from_slice(raw.get().as_bytes())),
+            (None, Some(raw)) => Some(part(raw.get().as_bytes())),
             (None, None) => None,
         };
         Ok(event)

@@ -75,7 +75,7 @@ pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<Event> {
 /// The one event in a request in structured or binary mode; `None` if the request is in neither.
 pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<Option<CloudEvent>> {
     match mode(headers)? {
-        Some(Mode::Structured) => CloudEvent::from_structured(body).map(Some),
+        Some(Mode::Structured) => CloudEvent::from_structured_bytes(body).map(Some),
         Some(Mode::Binary) => {
             let mut event = attributes(headers)?;
             event.data = Some(body.clone()).filter(|body| !body.is_empty());
@@ -231,7 +231,7 @@ fn append(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), omnifn
 }
 
 /// Whether a media type is JSON: `application/json`, `text/json`, `*/*+json`, in any case, with any parameters.
-fn is_json(media_type: &str) -> bool {
+pub(super) fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let subtype = essence.rsplit('/').next().unwrap_or_default();
     subtype.rsplit('+').next().unwrap_or_default().eq_ignore_ascii_case("json")

@@ -1,7 +1,9 @@
 //! Google's requests and the answers to them: which file reads which trigger's.
 
 mod cloud;
+mod database;
 mod direct;
+mod firestore;
 mod http;
 mod legacy;
 mod members;
@@ -42,6 +44,8 @@ pub enum Origin {
     Timer,
     /// A change in a bucket: the status acknowledges it, or not.
     Storage,
+    /// A change in Firestore: the status acknowledges it, or not.
+    Database,
     /// CloudEvents: the status acknowledges them, or not; an event in answer is in binary mode, events in answer to a batch
     /// are a batch.
     Event,
@@ -56,6 +60,7 @@ impl Origin {
             Trigger::Queue => Some(Self::Queue),
             Trigger::Timer => Some(Self::Timer),
             Trigger::Storage => Some(Self::Storage),
+            Trigger::Database => Some(Self::Database),
             Trigger::Event => Some(Self::Event),
             Trigger::Direct => Some(Self::Direct),
             _ => None,
@@ -135,6 +140,11 @@ fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
             let mut context = Context::new(object.id.as_str());
             context.attempt = object.attempt;
             (Event::Storage(Batch::new(vec![object])), context)
+        }
+        Origin::Database => {
+            let change = database::decode(&parts, &body)?;
+            let context = Context::new(change.id.as_str());
+            (Event::Database(Batch::new(vec![change])), context)
         }
         Origin::Event => {
             let event = cloud::decode(&parts, &body)?;

@@ -59,6 +59,11 @@ fn storage_fixtures() {
 }
 
 #[test]
+fn database_fixtures() {
+    check(Trigger::Database);
+}
+
+#[test]
 fn event_fixtures() {
     check(Trigger::Event);
 }

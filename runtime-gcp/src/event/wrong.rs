@@ -12,6 +12,7 @@ fn handled(origin: Origin) -> &'static str {
         Origin::Queue => "queue events (Pub/Sub through Eventarc or by push, Cloud Tasks)",
         Origin::Timer => "timer events (Cloud Scheduler, by HTTP or through Pub/Sub)",
         Origin::Storage => "storage events (Cloud Storage, through Eventarc or Pub/Sub)",
+        Origin::Database => "database events (Firestore through Eventarc)",
         Origin::Event => "event events (CloudEvents)",
         Origin::Direct => "direct calls (JSON)",
     }

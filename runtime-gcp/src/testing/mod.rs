@@ -3,6 +3,7 @@
 //! In no function's binary. The local cloud, parity and tests stand on it.
 
 mod cloud;
+mod database;
 mod queue;
 mod storage;
 mod timer;
@@ -27,6 +28,7 @@ impl Inverse for GcpCodec {
             Trigger::Queue => queue::ENVELOPES,
             Trigger::Timer => timer::ENVELOPES,
             Trigger::Storage => storage::ENVELOPES,
+            Trigger::Database => database::ENVELOPES,
             Trigger::Event => cloud::ENVELOPES,
             Trigger::Direct => &["call"],
             _ => &[],
@@ -43,6 +45,9 @@ impl Inverse for GcpCodec {
         }
         match sample {
             Sample::Http(request) => Ok(vec![request.clone()]),
+            Sample::Database(changes) => {
+                changes.iter().map(|change| database::wrap(change, envelope)).collect()
+            }
             Sample::Queue(messages) => {
                 messages.iter().map(|message| queue::wrap(message, envelope)).collect()
             }

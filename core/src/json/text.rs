@@ -1,0 +1,86 @@
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// The text that a JSON string stands for: a part of the document where it holds no escapes. `None` if it is no string, or
+/// has an escape that stands for no character.
+///
+/// `serde_json` unescapes into memory that doubles as it grows, and copies it from there: for a large text, three times its
+/// size. This takes its own size.
+///
+/// ```
+/// let raw: &serde_json::value::RawValue = serde_json::from_str(r#""a\u00fcb""#)?;
+/// assert_eq!(omnifn_core::json::text(raw).as_deref(), Some("aüb"));
+/// # serde_json::Result::Ok(())
+/// ```
+pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let mut rest = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !rest.contains('\\') {
+        return Some(Cow::Borrowed(rest));
+    }
+    let mut text = String::with_capacity(rest.len());
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        text.push_str(plain);
+        let (character, length) = unescape(escape)?;
+        text.push(character);
+        rest = &escape[length..];
+    }
+    text.push_str(rest);
+    Some(Cow::Owned(text))
+}
+
+/// What the text behind a backslash stands for, and how long it is.
+fn unescape(escape: &str) -> Option<(char, usize)> {
+    let character = match escape.as_bytes().first()? {
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let unit = |from: usize| u16::from_str_radix(escape.get(from..from + 4)?, 16).ok();
+            let first = unit(1)?;
+            // A character beyond 16 bits is two of them.
+            let second = escape.get(5..7).filter(|next| *next == "\\u").and_then(|_| unit(7));
+            let character = char::decode_utf16([first].into_iter().chain(second)).next()?.ok()?;
+            return Some((character, if character.len_utf16() == 2 { 11 } else { 5 }));
+        }
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        _ => return None,
+    };
+    Some((character, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+    use serde_json::value::RawValue;
+
+    #[test]
+    fn texts_are_what_serde_json_reads() {
+        for json in [
+            r#""""#,
+            r#""plain ü""#,
+            r#""\"\\\/\b\f\n\r\t""#,
+            r#""a\u00fcb\u0041c""#,
+            r#""\ud83d\ude00x\uffff""#,
+            r#""\ud83d""#,
+            r#""\ud83dx""#,
+            r#""\ud83d\u0041""#,
+            r#""\ude00\ud83d""#,
+            "1",
+            "null",
+            "[\"a\"]",
+        ] {
+            let raw: &RawValue = serde_json::from_str(json).unwrap();
+            assert_eq!(
+                text(raw).map(Into::into),
+                serde_json::from_str::<String>(json).ok(),
+                "{json}"
+            );
+        }
+        // What a `RawValue` cannot hold.
+        assert!(serde_json::from_str::<&RawValue>(r#""\u+123""#).is_err());
+    }
+}

@@ -1,0 +1,3 @@
+#![no_main]
+
+omnifn_fuzz::target!("gcp_timer");
