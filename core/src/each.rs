@@ -1,6 +1,6 @@
 use crate::{
     Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, FromEvent, Handler, IntoOutput, Item,
-    Result,
+    Result, span::count_discarded,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,6 +10,7 @@ use std::{
     task::Poll,
     time::Duration,
 };
+use tracing::Instrument as _;
 
 /// Handles a batch one message at a time.
 ///
@@ -30,10 +31,10 @@ use std::{
 /// ([`DocumentChange`](crate::DocumentChange)): what the handler takes says which.
 ///
 /// A message whose handler fails or panics is logged and reported as failed; the others still succeed.
-/// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
+/// Messages with an [`order_key`](crate::Message::order_key) are handled in order within their key, and after a
 /// failure the rest of that key's messages are reported as failed without being handled. When the deadline
 /// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
-/// with [`discard`](crate::discard) is logged and done.
+/// with [`discard`](crate::discard) is logged, counted and done.
 pub fn each<T, F, Fut>(handler: F) -> Each<F>
 where
     T: Item,
@@ -83,7 +84,10 @@ where
             let mut context = context.clone();
             context.attempt = message.attempt().or(context.attempt);
             // The handler is called inside the future, so that a panic before its first `await` is caught too.
-            Box::pin(async move { (self.handler)(message, context).await.into_output() })
+            let span = tracing::debug_span!("message", messaging.message.id = message.id());
+            let work = async move { (self.handler)(message, context).await.into_output() };
+            // Moving work that nobody looks at into a span costs more than asking whether somebody does.
+            if span.is_disabled() { Box::pin(work) } else { Box::pin(work.instrument(span)) }
         };
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_, T>> = Vec::new();
@@ -127,6 +131,7 @@ where
                 Ok(()) => {}
                 Err(error) if error.is_discard() => {
                     tracing::warn!(message_id = ids[index], ?error, "message discarded");
+                    count_discarded(<Batch<T> as FromEvent>::TRIGGER);
                 }
                 Err(error) => {
                     let held_back = lane.rest.len() + usize::from(lane.next.is_some());
