@@ -5,5 +5,8 @@ mod conformance;
 mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;
+mod logs;
+mod otlp;
+mod process;
 mod robustness;
 mod ui;
