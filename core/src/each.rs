@@ -86,8 +86,7 @@ where
             // The handler is called inside the future, so that a panic before its first `await` is caught too.
             let span = tracing::debug_span!("message", messaging.message.id = message.id());
             let work = async move { (self.handler)(message, context).await.into_output() };
-            // Moving work that nobody looks at into a span costs more than asking whether somebody does.
-            if span.is_disabled() { Box::pin(work) } else { Box::pin(work.instrument(span)) }
+            Box::pin(work.instrument(span))
         };
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_, T>> = Vec::new();
