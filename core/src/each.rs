@@ -1,6 +1,6 @@
 use crate::{
     Batch, BatchOutcome, BoxFuture, CatchUnwind, Context, FromEvent, Handler, IntoOutput, Item,
-    Result,
+    Result, span::count_discarded,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,6 +10,7 @@ use std::{
     task::Poll,
     time::Duration,
 };
+use tracing::Instrument as _;
 
 /// Handles a batch one message at a time.
 ///
@@ -30,10 +31,10 @@ use std::{
 /// ([`DocumentChange`](crate::DocumentChange)): what the handler takes says which.
 ///
 /// A message whose handler fails or panics is logged and reported as failed; the others still succeed.
-/// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
+/// Messages with an [`order_key`](crate::Message::order_key) are handled in order within their key, and after a
 /// failure the rest of that key's messages are reported as failed without being handled. When the deadline
 /// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
-/// with [`discard`](crate::discard) is logged and done. Of the times that failures ask for with
+/// with [`discard`](crate::discard) is logged, counted and done. Of the times that failures ask for with
 /// [`retry_after`](crate::retry_after) the longest counts, for all of them.
 pub fn each<T, F, Fut>(handler: F) -> Each<F>
 where
@@ -84,7 +85,9 @@ where
             let mut context = context.clone();
             context.attempt = message.attempt().or(context.attempt);
             // The handler is called inside the future, so that a panic before its first `await` is caught too.
-            Box::pin(async move { (self.handler)(message, context).await.into_output() })
+            let span = tracing::debug_span!("message", messaging.message.id = message.id());
+            let work = async move { (self.handler)(message, context).await.into_output() };
+            Box::pin(work.instrument(span))
         };
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_, T>> = Vec::new();
@@ -129,6 +132,7 @@ where
                 Ok(()) => {}
                 Err(error) if error.is_discard() => {
                     tracing::warn!(message_id = ids[index], ?error, "message discarded");
+                    count_discarded(<Batch<T> as FromEvent>::TRIGGER);
                 }
                 Err(error) => {
                     retry_after = retry_after.max(error.retry_after());

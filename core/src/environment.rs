@@ -15,6 +15,8 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The value of a variable. An empty value counts as none, as the clouds treat it.
+    // The look into the map is large, and stands in every binary once for each variable if it is inlined.
+    #[inline(never)]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

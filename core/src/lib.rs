@@ -34,6 +34,7 @@ pub mod rfc3339;
 #[cfg(feature = "tower")]
 mod service;
 mod signal;
+mod span;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod trace;
@@ -60,6 +61,7 @@ pub use platform::{Codec, Decoded, Host, Platform, Refused};
 #[cfg(feature = "tower")]
 pub use service::{Tower, service};
 pub use signal::{Raised, Signal};
+pub use span::{InvocationSpan, SpanDetails, Tracer, set_tracer};
 pub use trace::TraceContext;
 
 pub use bytes;

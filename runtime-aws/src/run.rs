@@ -3,15 +3,16 @@
 use crate::{
     api::{Api, ErrorReport, INVOCATION_ID, REQUEST_ID},
     env,
-    event::{AwsCodec, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
+    event::{AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
     extension,
     stream::StreamedAnswer,
 };
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use omnifn_core::{
-    App, Choice, Codec, Deadline, Decoded, Environment, Error, Function, Functions, Host,
-    Invocation, Outcome, Result, Signal, Trigger, within_deadline,
+    App, Choice, Codec, Context, Deadline, Decoded, Environment, Error, Event, Function, Functions,
+    Host, Invocation, InvocationSpan, Outcome, Result, Signal, SpanDetails, Trigger,
+    within_deadline,
 };
 use std::{
     future::poll_fn,
@@ -170,6 +171,7 @@ impl Runner {
         headers: http::HeaderMap,
         event: Bytes,
     ) -> (Reply, Option<Tail>) {
+        let id = headers.get(REQUEST_ID).cloned();
         let mut request = http::Request::new(());
         *request.headers_mut() = headers;
         let (parts, ()) = request.into_parts();
@@ -177,44 +179,78 @@ impl Runner {
             match self.codec.decode(self.function.trigger(), parts, event.into()) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
+                    let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+                    let span = self.open(None, &mut Context::new(id));
                     // Any client can send what is no request; any other event is lost for its function.
-                    if matches!(refused.origin, Origin::Http(_)) {
-                        tracing::warn!(error = ?refused.error, "request refused");
-                    } else {
-                        tracing::error!(error = ?refused.error, "event refused");
-                    }
-                    return (self.codec.encode(refused.origin, Err(refused.error)), None);
+                    span.in_scope(|| {
+                        if matches!(refused.origin, Origin::Http(_)) {
+                            tracing::warn!(error = ?refused.error, "request refused");
+                        } else {
+                            tracing::error!(error = ?refused.error, "event refused");
+                        }
+                    });
+                    let outcome = Err(refused.error);
+                    span.finish(&outcome);
+                    return (self.codec.encode(refused.origin, outcome), None);
                 }
             };
+        let span = self.open(Some(&event), &mut context);
+        let (invocation, deadline) = (context.invocation(), context.deadline);
+        let reply = span.run(pin!(self.invoke(event, context, origin, &span))).await;
+        // Else the span ends here: what is sent after an answer must hold it.
+        let span = invocation.has_deferred().then_some(span);
+        (reply, Some(Tail { invocation, deadline, span }))
+    }
+
+    /// Completes the context, and opens the invocation's span.
+    fn open(&self, event: Option<&Event>, context: &mut Context) -> InvocationSpan {
         context.function = self.name.clone();
         context.version = self.version.clone();
         context.region.clone_from(&self.region);
         context.cold_start = self.is_cold.swap(false, Ordering::Relaxed);
-        let tail = Tail { invocation: context.invocation(), deadline: context.deadline };
+        context.platform = "aws_lambda";
+        let mut details = SpanDetails::default();
+        if let Some(envelope) = context.extensions().get::<LambdaInvocation>() {
+            details.resource_id = envelope.invoked_function_arn().map(unqualified);
+            details.tenant_id = envelope.tenant_id();
+        }
+        let span = InvocationSpan::open(self.function.trigger(), event, context, details);
+        span.join(context);
+        span
+    }
+
+    /// From an event to its answer, inside the invocation's span.
+    async fn invoke(
+        &self,
+        event: Event,
+        context: Context,
+        origin: Origin,
+        span: &InvocationSpan,
+    ) -> Reply {
         let deadline = Deadline::from(&context);
-        let id = context.invocation_id.clone();
         let is_streamed = self.codec.streams(&origin);
         let work = async {
             let outcome = self.function.invoke(event, context).await?;
             if is_streamed { Ok(outcome) } else { whole(outcome).await }
         };
         let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
+        span.finish(&outcome);
         let is_waited_for = matches!(self.function.trigger(), Trigger::Http | Trigger::Direct);
         let is_logged = outcome.is_err();
         match &outcome {
             Err(error) if error.is_discard() && !is_waited_for => {
-                tracing::warn!(id = &*id, ?error, "event discarded");
+                tracing::warn!(?error, "event discarded");
             }
-            Err(error) => tracing::error!(id = &*id, ?error, "invocation failed"),
+            Err(error) => tracing::error!(?error, "invocation failed"),
             Ok(_) => {}
         }
         let reply = self.codec.encode(origin, outcome);
         if let (Reply::Error { body, .. }, false) = (&reply, is_logged) {
             // An answer that is too large, a batch that fails as a whole: what calls the function seldom shows why.
             let reason = String::from_utf8_lossy(body);
-            tracing::error!(id = &*id, %reason, "the answer could not be given");
+            tracing::error!(%reason, "the answer could not be given");
         }
-        (reply, Some(tail))
+        reply
     }
 
     /// What runs after the answer, before the next event is asked for: from then on the process may be frozen. It
@@ -226,8 +262,8 @@ impl Runner {
         }
         let deadline = tail.as_ref().and_then(|tail| tail.deadline);
         let work = async {
-            if let Some(tail) = &tail {
-                tail.invocation.run_deferred().await;
+            if let Some(Tail { invocation, span, .. }) = tail {
+                InvocationSpan::run_last(span, invocation.run_deferred()).await;
             }
             self.functions.flush().await;
         };
@@ -246,6 +282,14 @@ impl Runner {
 pub(crate) struct Tail {
     invocation: Invocation,
     deadline: Option<SystemTime>,
+    /// Open until what was deferred has run; `None` where nothing was.
+    span: Option<InvocationSpan>,
+}
+
+/// `arn:aws:lambda:REGION:ACCOUNT:function:NAME`, without the alias or version that a caller may name behind it:
+/// aliases move, so none is the name of what ran (opentelemetry.io/docs/specs/semconv/resource/cloud).
+fn unqualified(arn: &str) -> &str {
+    arn.match_indices(':').nth(6).map_or(arn, |(end, _)| &arn[..end])
 }
 
 #[cfg(feature = "lambda-runtime")]
@@ -321,7 +365,7 @@ async fn unless<T>(signal: &Signal, work: impl Future<Output = T>) -> Option<T> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Reply, start};
+    use super::{Reply, start, unqualified};
     use omnifn_core::{App, Batch, BatchOutcome, Context, Environment, Message};
     use std::{
         fmt::{self, Write as _},
@@ -356,6 +400,14 @@ mod tests {
         fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
             write!(self.0.lock().unwrap(), "{value:?} ").unwrap();
         }
+    }
+
+    #[test]
+    fn an_alias_is_no_part_of_a_functions_name() {
+        const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:shop";
+        assert_eq!(unqualified(ARN), ARN);
+        assert_eq!(unqualified(&format!("{ARN}:live")), ARN);
+        assert_eq!(unqualified("x"), "x");
     }
 
     /// SQS shows nobody what the function answered.

@@ -5,7 +5,7 @@ use crate::{connection::Exchange, gauge::Permit, invoke::Instance};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
-use omnifn_core::{Body, BoxError, BoxFuture, Deadline, Invocation, Response};
+use omnifn_core::{Body, BoxError, BoxFuture, Deadline, Invocation, InvocationSpan, Response};
 use std::{
     pin::Pin,
     sync::Arc,
@@ -21,6 +21,8 @@ pub(crate) struct Tail {
     pub(crate) invocation: Option<Invocation>,
     pub(crate) deadline: SystemTime,
     pub(crate) permit: Permit,
+    /// Open until the body was read and what was deferred has run; `None` where there is neither.
+    pub(crate) span: Option<InvocationSpan>,
 }
 
 impl Tail {
@@ -30,13 +32,14 @@ impl Tail {
     }
 
     /// Runs what was deferred, and the flush hooks, for as long as the invocation may take.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         if !self.has_work() {
             return;
         }
+        let span = self.span.take();
         let work = async {
             if let Some(invocation) = &self.invocation {
-                invocation.run_deferred().await;
+                InvocationSpan::run_last(span, invocation.run_deferred()).await;
             }
             self.instance.functions().flush().await;
         };
@@ -123,7 +126,13 @@ impl Answer {
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         loop {
-            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
+            let span = self.tail.as_ref().and_then(|tail| tail.span.as_ref());
+            let body = Pin::new(&mut self.body);
+            let frame = match span {
+                Some(span) => span.in_scope(|| body.poll_frame(cx)),
+                None => body.poll_frame(cx),
+            };
+            let frame = match frame {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
                     let Some(clock) = &mut self.clock else { return Poll::Pending };

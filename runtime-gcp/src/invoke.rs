@@ -12,11 +12,13 @@ use crate::{
 use http::{Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use omnifn_core::{
-    Body, Choice, Codec, Context, Deadline, Decoded, ErrorKind, Function, Functions, Invocation,
-    Outcome, Response, Result, TooLarge, Trigger, within_deadline,
+    Body, Choice, Codec, Context, Deadline, Decoded, ErrorKind, Event, Function, Functions,
+    Invocation, InvocationSpan, Outcome, Response, Result, SpanDetails, TooLarge, Trigger,
+    within_deadline,
 };
 use std::{
     hash::{BuildHasher as _, RandomState},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -228,19 +230,42 @@ impl Call {
             match instance.codec.decode(self.function.trigger(), parts, body) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
-                    tracing::warn!(error = ?refused.error, "request refused");
-                    let response = instance.codec.encode(refused.origin, Err(refused.error));
+                    let span = self.open(None, &mut Context::new(""));
+                    span.in_scope(|| {
+                        tracing::warn!(error = ?refused.error, "request refused");
+                    });
+                    let outcome = Err(refused.error);
+                    span.finish(&outcome);
+                    let response = instance.codec.encode(refused.origin, outcome);
                     return (response, self.tail(None, permit));
                 }
             };
-        self.complete(&mut context);
+        let span = self.open(Some(&event), &mut context);
         let (invocation, deadline) = (context.invocation(), Deadline::from(&context));
-        let id = context.invocation_id.clone();
-        let work = self.function.invoke(event, context);
-        let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
-        report(&id, &outcome);
-        let response = instance.codec.encode(origin, outcome);
-        (response, self.tail(Some(invocation), permit))
+        let response = {
+            let work = pin!(async {
+                let work = self.function.invoke(event, context);
+                let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
+                span.finish(&outcome);
+                report(&outcome);
+                instance.codec.encode(origin, outcome)
+            });
+            span.run(work).await
+        };
+        // Else the span ends here: what is sent after an answer must hold it.
+        let is_going_on = invocation.has_deferred() || response.body().is_streamed();
+        let mut tail = self.tail(Some(invocation), permit);
+        tail.span = is_going_on.then_some(span);
+        (response, tail)
+    }
+
+    /// Completes the context, and opens the invocation's span.
+    fn open(&self, event: Option<&Event>, context: &mut Context) -> InvocationSpan {
+        self.complete(context);
+        let details = SpanDetails::default();
+        let span = InvocationSpan::open(self.function.trigger(), event, context, details);
+        span.join(context);
+        span
     }
 
     fn complete(&self, context: &mut Context) {
@@ -257,17 +282,18 @@ impl Call {
     }
 
     fn tail(&self, invocation: Option<Invocation>, permit: Permit) -> Tail {
-        Tail { instance: self.instance.clone(), invocation, deadline: self.deadline, permit }
+        let (instance, deadline) = (self.instance.clone(), self.deadline);
+        Tail { instance, invocation, deadline, permit, span: None }
     }
 }
 
-fn report(id: &str, outcome: &Result<Outcome>) {
+fn report(outcome: &Result<Outcome>) {
     match outcome {
-        Err(error) if error.is_discard() => tracing::warn!(id, ?error, "event discarded"),
-        Err(error) if error.is_refusal() => tracing::warn!(id, ?error, "request refused"),
-        Err(error) => tracing::error!(id, ?error, "invocation failed"),
+        Err(error) if error.is_discard() => tracing::warn!(?error, "event discarded"),
+        Err(error) if error.is_refusal() => tracing::warn!(?error, "request refused"),
+        Err(error) => tracing::error!(?error, "invocation failed"),
         Ok(Outcome::Batch(batch)) if !batch.failed.is_empty() => {
-            tracing::error!(id, failed = ?batch.failed, "messages failed");
+            tracing::error!(failed = ?batch.failed, "messages failed");
         }
         Ok(_) => {}
     }

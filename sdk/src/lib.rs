@@ -34,12 +34,43 @@
 //! `PORT` is Cloud Run, or any container platform that sends HTTP. Else it serves HTTP on port 8080: a single
 //! function at every path, several at `/{name}`.
 //!
+//! # Logs
+//!
+//! [`run`] writes each event of `tracing` on one line of standard error, unless a subscriber was set before: JSON of
+//! Lambda's own names where `AWS_LAMBDA_LOG_FORMAT` is `JSON`, Cloud Logging's JSON on Google, else text. A line inside
+//! an invocation carries its id and, in JSON, its trace, and the user's own spans; a task that a handler spawns keeps
+//! them by `tracing`'s `Instrument::in_current_span`. Where lines are JSON, a panic is one too, unless `RUST_BACKTRACE`
+//! or a panic hook of the user's is set. What does not fit into the platform's limit is cut, and marked.
+//!
+//! | variable | |
+//! |---|---|
+//! | `AWS_LAMBDA_LOG_LEVEL` | `trace` to `error`, `fatal`, `off`; wins over `RUST_LOG` |
+//! | `RUST_LOG` | levels by the beginning of a target, the longest counts: `info,my_crate=debug,hyper=off`; info unless set |
+//! | `GOOGLE_CLOUD_PROJECT`, `GCP_PROJECT` | makes traces full names, so that Cloud Logging shows them with their lines |
+//! | `LOG_EXECUTION_ID` | whether lines on Google are labelled `execution_id`: yes unless it is set to anything but `y`, `yes`, `t`, `true`, `on`, `1` |
+//!
+//! # Spans
+//!
+//! Every invocation is a span of `tracing` with OpenTelemetry's names ([`InvocationSpan`]), for whatever subscriber
+//! there is. The event `monotonic_counter.omnifn.discarded` (target `omnifn::metrics`) counts what was discarded, in the
+//! form that `tracing_opentelemetry::MetricsLayer` reads.
+//!
+//! With the feature `otlp`, [`run`] sends spans to a collector where `OTEL_EXPORTER_OTLP_ENDPOINT` or
+//! `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` names one, by HTTP and protobuf: after each answer, before the platform may take
+//! the CPU away, for at most half a second. A collector that does not answer is left alone for ten seconds. There is no
+//! TLS: it is a Lambda extension, a sidecar, or a process on the laptop. `OTEL_SERVICE_NAME`,
+//! `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`,
+//! `OTEL_TRACES_EXPORTER=none` and `OTEL_SDK_DISABLED` mean what OpenTelemetry says. On Lambda, unless a sampler is set,
+//! every invocation is recorded: without X-Ray's own tracing, Lambda says of every trace that it is not sampled.
+//!
 //! # Features
 //!
 //! `aws` and `gcp` (both on unless default features are off) link the platforms, `tower` brings `service`
-//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`.
+//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`, `otlp` sends spans to a collector.
 
 mod log;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod platforms;
 mod run;
 mod secret;

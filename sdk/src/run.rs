@@ -1,4 +1,8 @@
-use crate::{log, platforms, threads};
+#[cfg(not(feature = "otlp"))]
+use crate::log;
+#[cfg(feature = "otlp")]
+use crate::otlp;
+use crate::{platforms, threads};
 use omnifn_core::{App, Environment, Error, FromEvent, Handler, Host, Result, Signal};
 use std::{env, io::Write as _, process};
 
@@ -9,7 +13,7 @@ const OMNIFN_MANIFEST: &str = "OMNIFN_MANIFEST";
 ///
 /// It takes the environment of the process, finds the platform, builds the async runtime that suits it, builds the
 /// app's state and serves until the platform or Ctrl-C ends it. Log lines go to standard error unless a `tracing`
-/// subscriber was set before.
+/// subscriber was set before; the crate's own page says how they look.
 ///
 /// ```no_run
 /// use omnifn::{App, Context, Message, Request, Result, each};
@@ -42,7 +46,10 @@ pub fn run<E: FromEvent, H: Handler<E>>(handler: H) -> Result<()> {
         std::io::stdout().write_all(manifest.as_bytes())?;
         return Ok(());
     }
+    #[cfg(not(feature = "otlp"))]
     log::init(&environment);
+    #[cfg(feature = "otlp")]
+    let app = otlp::init(app, &environment);
     let mut host = Host::new(environment);
     host.arguments =
         env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect();

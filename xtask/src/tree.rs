@@ -12,6 +12,8 @@ use crate::command::{self, cargo};
 /// What a function's binary never links. A star at the end stands for any rest of the name.
 const NOT_IN_A_FUNCTION: &[&str] =
     &["aws-sdk*", "aws-config", "google-cloud*", "reqwest", "rustls", "clap", "zip"];
+/// What only comes with the feature `otlp`, which is not on unless it is asked for.
+const WITH_OTLP: &[&str] = &["opentelemetry*", "tracing-opentelemetry", "tracing-subscriber"];
 const NOT_IN_CORE: &[&str] = &["tokio", "hyper"];
 
 /// A package, and what its tree must not hold.
@@ -51,8 +53,9 @@ pub(crate) fn run() -> Result<()> {
 
 fn rules() -> Result<Vec<Rule>> {
     let mut rules = vec![
-        Rule::new("omnifn", &[], NOT_IN_A_FUNCTION),
+        Rule::new("omnifn", &["--all-features"], NOT_IN_A_FUNCTION),
         Rule::new("hello", &[], NOT_IN_A_FUNCTION),
+        Rule::new("hello", &[], WITH_OTLP),
         Rule::new("omnifn-core", &["--all-features"], NOT_IN_CORE),
     ];
     let runtimes = runtimes()?;
@@ -103,7 +106,7 @@ fn names(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{NOT_IN_A_FUNCTION, NOT_IN_CORE, forbidden};
+    use super::{NOT_IN_A_FUNCTION, NOT_IN_CORE, WITH_OTLP, forbidden};
 
     #[track_caller]
     fn check(tree: &str, patterns: &[&str], expected: &[&str]) {
@@ -121,6 +124,12 @@ mod tests {
     fn every_forbidden_package_is_named_once() {
         let tree = "omnifn v0.1.0\nrustls v0.23.0\nzip v2.1.0\ngoogle-cloud-auth v1.18.0\nrustls v0.23.0 (*)\n";
         check(tree, NOT_IN_A_FUNCTION, &["rustls", "zip", "google-cloud-auth"]);
+    }
+
+    #[test]
+    fn exporting_spans_is_not_for_every_function() {
+        let tree = "hello v0.1.0\ntracing v0.1.44\nopentelemetry_sdk v0.33.1\ntracing-subscriber v0.3.23\n";
+        check(tree, WITH_OTLP, &["opentelemetry_sdk", "tracing-subscriber"]);
     }
 
     #[test]
