@@ -1,0 +1,85 @@
+use super::{Answer, Inverse, Loss, Sample, losses};
+use crate::{BoxFuture, Context, Decoded, Event, Outcome, Refused, Result, Trigger};
+use bytes::Bytes;
+use std::fmt::Debug;
+
+/// How an event's function is invoked: with what was decoded, and with whatever else a runtime would add.
+pub type Invoke<'a> = &'a (dyn Fn(Event, Context) -> BoxFuture<'a, Result<Outcome>> + Sync);
+
+/// An [`Inverse`] with its types erased, so that several clouds can stand in one table.
+pub trait AnyInverse: Debug + Send + Sync {
+    /// As [`Inverse::envelopes`].
+    fn envelopes(&self, trigger: Trigger) -> &'static [&'static str];
+
+    /// As [`Inverse::wrap`].
+    ///
+    /// # Errors
+    /// When the envelope is none of this trigger's, or cannot carry the event at all.
+    fn wrap(&self, sample: &Sample, envelope: &str) -> Result<Vec<http::Request<Bytes>>>;
+
+    /// What of a sample does not arrive through this envelope: what [`losses`] finds between it and the events that its
+    /// messages are decoded into.
+    ///
+    /// # Errors
+    /// When it cannot be wrapped, or what was wrapped is refused.
+    fn losses(&self, sample: &Sample, envelope: &str) -> Result<Vec<Loss>>;
+
+    /// The whole way, in this process: wraps the sample, decodes each message, invokes the function, encodes what it answers,
+    /// and reads that as the caller does.
+    fn answer<'a>(
+        &'a self,
+        sample: &'a Sample,
+        envelope: &'a str,
+        invoke: Invoke<'a>,
+    ) -> BoxFuture<'a, Result<Answer>>;
+}
+
+impl<C> AnyInverse for C
+where
+    C: Inverse + Debug + Send + Sync,
+    C::Origin: Send,
+    C::Reply: Send,
+{
+    fn envelopes(&self, trigger: Trigger) -> &'static [&'static str] {
+        Inverse::envelopes(self, trigger)
+    }
+
+    fn wrap(&self, sample: &Sample, envelope: &str) -> Result<Vec<http::Request<Bytes>>> {
+        Inverse::wrap(self, sample, envelope)
+    }
+
+    fn losses(&self, sample: &Sample, envelope: &str) -> Result<Vec<Loss>> {
+        let arrived = Inverse::wrap(self, sample, envelope)?
+            .into_iter()
+            .map(|message| {
+                let (parts, body) = message.into_parts();
+                let decoded = self.decode(sample.trigger(), parts, body.into());
+                decoded.map(|decoded| decoded.event).map_err(|refused| refused.error)
+            })
+            .collect::<Result<_>>()?;
+        Ok(losses(sample, arrived))
+    }
+
+    fn answer<'a>(
+        &'a self,
+        sample: &'a Sample,
+        envelope: &'a str,
+        invoke: Invoke<'a>,
+    ) -> BoxFuture<'a, Result<Answer>> {
+        Box::pin(async move {
+            let mut replies = Vec::new();
+            for message in Inverse::wrap(self, sample, envelope)? {
+                let (parts, body) = message.into_parts();
+                let reply = match self.decode(sample.trigger(), parts, body.into()) {
+                    Ok(Decoded { event, context, origin }) => {
+                        let outcome = invoke(event, context).await;
+                        self.encode(origin, outcome)
+                    }
+                    Err(Refused { error, origin }) => self.encode(origin, Err(error)),
+                };
+                replies.push(reply);
+            }
+            Ok(self.unwrap(sample, replies).settled(sample))
+        })
+    }
+}
