@@ -5,6 +5,17 @@ use crate::{
     answer::{Difference, differences},
     sample,
 };
+use omnifn_core::testing::Loss;
+
+/// In which of its envelopes a cloud sends an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelopes {
+    /// The usual one only.
+    #[default]
+    Usual,
+    /// Every one, one after the other.
+    All,
+}
 
 /// What became of one event.
 #[derive(Clone, Debug)]
@@ -13,12 +24,25 @@ pub struct Row {
     pub function: String,
     /// The function's trigger.
     pub trigger: Trigger,
-    /// The event's name among the samples of that trigger.
-    pub event: &'static str,
-    /// What each cloud's caller got.
-    pub answers: Vec<(Provider, Answer)>,
+    /// The event's name.
+    pub event: String,
+    /// How each cloud delivered it, and what that cloud's caller got.
+    pub deliveries: Vec<Delivery>,
     /// What differs from the first of the answers.
     pub differences: Vec<Difference>,
+}
+
+/// One event, sent by one cloud in one envelope.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The cloud.
+    pub provider: Provider,
+    /// The envelope's name; none if the cloud has no such events.
+    pub envelope: Option<&'static str>,
+    /// What the cloud's caller got, or why the event cannot be sent so.
+    pub answer: Result<Answer, String>,
+    /// What of the event does not arrive.
+    pub losses: Vec<Loss>,
 }
 
 impl Row {
@@ -26,12 +50,17 @@ impl Row {
     pub fn is_same(&self) -> bool {
         self.differences.is_empty()
     }
+
+    /// Whether there are two answers at least.
+    pub fn is_compared(&self) -> bool {
+        self.deliveries.iter().filter(|delivery| delivery.answer.is_ok()).count() > 1
+    }
 }
 
-/// Sends every function all samples of its trigger, with `data` in place of their own if there is any.
+/// Sends every function all samples of its trigger, with `data` in place of their own if there is any, each in the usual
+/// envelope of every cloud.
 ///
-/// One event at a time, in the order of the functions, so that a function with a state sees the same order
-/// everywhere.
+/// One event at a time, in the order of the functions, so that a function with a state sees the same order everywhere.
 ///
 /// # Errors
 /// When an event could not be delivered, or cannot carry the data.
@@ -43,31 +72,63 @@ pub async fn compare(functions: &[Running], data: Option<&str>) -> Result<Vec<Ro
                 Some(data) => sample.with_data(data)?,
                 None => sample,
             };
-            rows.push(row(running, &sample).await?);
+            rows.push(row(running, &sample, Envelopes::Usual).await?);
         }
     }
     Ok(rows)
 }
 
-async fn row(running: &Running, sample: &Sample) -> Result<Row> {
-    let mut answers: Vec<(Provider, Answer)> = Vec::new();
+/// Sends a function one event as every cloud does that it runs on.
+///
+/// # Errors
+/// When the event could not be delivered. That an envelope cannot carry it is a [`Delivery`].
+pub async fn row(running: &Running, sample: &Sample, envelopes: Envelopes) -> Result<Row> {
+    let mut deliveries: Vec<Delivery> = Vec::new();
     for provider in running.providers() {
-        if let Some(answer) = running.answer(provider, sample).await {
-            answers.push((provider, answer?));
+        let all = provider.envelopes(sample.trigger());
+        let chosen = match envelopes {
+            Envelopes::Usual => &all[..all.len().min(1)],
+            Envelopes::All => all,
+        };
+        for envelope in chosen {
+            deliveries.push(deliver(running, provider, sample, envelope).await?);
+        }
+        if all.is_empty() {
+            let reason = format!("{provider} has no {} events", sample.trigger());
+            let losses = Vec::new();
+            deliveries.push(Delivery { provider, envelope: None, answer: Err(reason), losses });
         }
     }
-    let differences = match answers.split_first() {
-        Some(((provider, first), others)) => others
-            .iter()
-            .flat_map(|(other, answer)| differences((*provider, first), (*other, answer)))
-            .collect(),
-        None => Vec::new(),
-    };
     Ok(Row {
         function: running.function().name.clone(),
         trigger: running.function().trigger,
-        event: sample.name(),
-        answers,
-        differences,
+        event: sample.name().to_owned(),
+        differences: from_first(&deliveries, envelopes),
+        deliveries,
     })
+}
+
+async fn deliver(
+    running: &Running,
+    provider: Provider,
+    sample: &Sample,
+    envelope: &'static str,
+) -> Result<Delivery> {
+    let (answer, losses) = match provider.losses(sample.event(), envelope) {
+        Ok(losses) => (Ok(running.answer(provider, sample, envelope).await?), losses),
+        Err(error) => (Err(error.to_string()), Vec::new()),
+    };
+    Ok(Delivery { provider, envelope: Some(envelope), answer, losses })
+}
+
+fn from_first(deliveries: &[Delivery], envelopes: Envelopes) -> Vec<Difference> {
+    let name = |delivery: &Delivery| match (envelopes, delivery.envelope) {
+        (Envelopes::All, Some(envelope)) => format!("{} {envelope}", delivery.provider),
+        _ => delivery.provider.to_string(),
+    };
+    let mut answers = deliveries
+        .iter()
+        .filter_map(|delivery| Some((name(delivery), delivery.answer.as_ref().ok()?)));
+    let Some((first, answer)) = answers.next() else { return Vec::new() };
+    answers.flat_map(|(other, theirs)| differences((&first, answer), (&other, theirs))).collect()
 }

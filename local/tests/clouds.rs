@@ -209,9 +209,12 @@ async fn answers_are_compared_across_clouds() {
     let shown: Vec<_> = rows
         .iter()
         .map(|row| {
-            let answers: Vec<_> =
-                row.answers.iter().map(|(_, answer)| answer.to_string()).collect();
-            (row.event, answers.join(" | "), row.is_same())
+            let answers: Vec<_> = row
+                .deliveries
+                .iter()
+                .map(|delivery| delivery.answer.as_ref().unwrap().to_string())
+                .collect();
+            (row.event.as_str(), answers.join(" | "), row.is_same())
         })
         .collect();
     assert_eq!(
