@@ -1,9 +1,10 @@
 //! The functions that run, whichever programs they are in.
 
-use super::{Session, build::Program, report};
+use super::{Session, build::Program};
 use crate::{
     error::{Error, Result},
     shell::Shell,
+    suggest,
 };
 use omnifn_local::{
     Binary, Listener, Manifest, ManifestFunction, Notice, Options, Provider, Running, What,
@@ -21,7 +22,7 @@ use std::{
 const UNNAMED: &str = "function";
 
 #[derive(Debug)]
-pub(super) struct Functions<'a> {
+pub(crate) struct Functions<'a> {
     session: &'a Session<'a>,
     running: Vec<Function>,
     copies: Copies,
@@ -31,35 +32,36 @@ pub(super) struct Functions<'a> {
 
 /// One function that runs.
 #[derive(Debug)]
-pub(super) struct Function {
+pub(crate) struct Function {
     /// What it is called here.
-    pub(super) label: String,
+    pub(crate) label: String,
     binary: String,
-    pub(super) running: Running,
+    pub(crate) running: Running,
     /// It is to be shown once it is up.
     is_new: bool,
 }
 
 impl<'a> Functions<'a> {
-    pub(super) fn new(session: &'a Session<'a>) -> Self {
+    pub(crate) fn new(session: &'a Session<'a>) -> Self {
         let copies = Copies::new(&session.project.target_directory.join("omnifn").join("dev"));
         Self { session, running: Vec::new(), copies, ports_used: 0 }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Function> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Function> {
         self.running.iter()
     }
 
-    pub(super) fn names(&self) -> String {
+    pub(crate) fn names(&self) -> String {
         self.running.iter().map(|function| function.label.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// Runs what `programs` hold now: starts what is new, replaces what has changed, ends what is gone.
-    pub(super) async fn run(&mut self, programs: &[Program]) -> Result<()> {
+    pub(crate) async fn run(&mut self, programs: &[Program]) -> Result<()> {
+        let mut passed_over = Vec::new();
         for program in programs {
             let known = self.running.iter().any(|function| function.binary == program.binary);
             if known && program.is_fresh {
@@ -69,7 +71,7 @@ impl<'a> Functions<'a> {
             let mut binary = Binary::new(&program.path);
             binary.working_directory = Some(program.directory.clone());
             let manifest = binary.manifest().await?;
-            if !self.session.options.once {
+            if self.session.is_watched {
                 binary.path = self.copies.take(program).map_err(|error| {
                     Error::failed(format!("`{}` cannot be copied", program.path.display()))
                         .caused_by(&error)
@@ -77,11 +79,31 @@ impl<'a> Functions<'a> {
             }
             self.end_all_but(&program.binary, &manifest.functions).await;
             for function in &manifest.functions {
-                self.start_or_replace(program, &binary, function, &manifest).await?;
+                if self.is_wanted(&program.binary, function, &manifest) {
+                    self.start_or_replace(program, &binary, function, &manifest).await?;
+                } else {
+                    passed_over.push(self.label(&program.binary, &function.name, &manifest));
+                }
             }
             self.copies.drop_all_but(&program.binary, &binary.path);
         }
-        Ok(())
+        match self.session.function {
+            Some(wanted) if self.is_empty() => {
+                let error = Error::usage(format!("no function is called `{wanted}`"))
+                    .details([format!("functions here: {}", passed_over.join(", "))]);
+                Err(suggest::add(error, wanted, passed_over.iter().map(String::as_str)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is the one that was asked for, by any of its names; all are if none was.
+    fn is_wanted(&self, binary: &str, function: &ManifestFunction, manifest: &Manifest) -> bool {
+        self.session.function.is_none_or(|wanted| {
+            wanted == function.name
+                || wanted == self.label(binary, &function.name, manifest)
+                || wanted == format!("{binary}/{}", function.name)
+        })
     }
 
     async fn start_or_replace(
@@ -135,14 +157,15 @@ impl<'a> Functions<'a> {
     }
 
     fn options(&mut self, label: &str, width: usize) -> Result<Vec<(Provider, Options)>> {
-        let providers: BTreeSet<Provider> = self.session.options.provider.iter().copied().collect();
+        let providers: BTreeSet<Provider> =
+            self.session.selection.provider.iter().copied().collect();
         let mut on = Vec::new();
         for provider in providers {
             on.push((
                 provider,
                 Options {
                     port: self.next_port()?,
-                    time_limit: self.session.options.timeout,
+                    time_limit: self.session.selection.timeout,
                     region: std::env::var("AWS_REGION")
                         .unwrap_or_else(|_| Options::default().region),
                     listener: listener(self.session.shell, label, width),
@@ -153,7 +176,7 @@ impl<'a> Functions<'a> {
     }
 
     fn next_port(&mut self) -> Result<u16> {
-        let Some(first) = self.session.options.port else { return Ok(0) };
+        let Some(first) = self.session.port else { return Ok(0) };
         let port = first.checked_add(self.ports_used).ok_or_else(|| {
             Error::usage(format!("no ports are left above {first}")).help("choose a lower `--port`")
         })?;
@@ -162,15 +185,15 @@ impl<'a> Functions<'a> {
     }
 
     /// Waits until every function is up.
-    pub(super) async fn ready(&self) -> Result<()> {
+    pub(crate) async fn ready(&self) -> Result<()> {
         for function in &self.running {
             function.running.ready().await.map_err(|error| self.not_ready(error))?;
         }
         Ok(())
     }
 
-    /// Waits for every function, tells of those that do not come up, and shows where the new ones are.
-    pub(super) async fn settle(&mut self) {
+    /// Waits for every function, tells of those that do not come up, and has the new ones shown.
+    pub(crate) async fn settle(&mut self, show: impl FnOnce(&[&Function])) {
         for function in &self.running {
             if let Err(error) = function.running.ready().await {
                 Shell::error(&self.not_ready(error));
@@ -178,7 +201,7 @@ impl<'a> Functions<'a> {
         }
         let new: Vec<_> = self.running.iter().filter(|function| function.is_new).collect();
         if !new.is_empty() {
-            report::show(&new, self.session.shell);
+            show(&new);
         }
         for function in &mut self.running {
             function.is_new = false;
@@ -198,7 +221,7 @@ impl<'a> Functions<'a> {
     }
 
     /// Ends all processes, each as its cloud does, all at the same time.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let mut stopping: Vec<_> =
             self.running.iter().map(|function| Box::pin(function.running.stop())).collect();
         poll_fn(|context| {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::{
-    args::Dev,
+    args::Selection,
     error::{Error, Result},
     project::{self, Package},
 };
@@ -15,13 +15,13 @@ use tokio::{
 
 /// What is to be built.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     binaries: Vec<(&'a Package, &'a str)>,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Build {
+pub(crate) enum Build {
     /// All of it is built.
     Done(Vec<Program>),
     /// It does not compile; cargo has said why.
@@ -30,13 +30,13 @@ pub(super) enum Build {
 
 /// A binary that was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Program {
-    pub(super) binary: String,
-    pub(super) path: PathBuf,
+pub(crate) struct Program {
+    pub(crate) binary: String,
+    pub(crate) path: PathBuf,
     /// The package's own, where its files are.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// It was built before already.
-    pub(super) is_fresh: bool,
+    pub(crate) is_fresh: bool,
 }
 
 /// The messages of `cargo build --message-format=json` that matter.
@@ -58,23 +58,23 @@ struct Target {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(options: &Dev, packages: Vec<&'a Package>) -> Result<Self> {
+    pub(crate) fn new(selection: &Selection, packages: Vec<&'a Package>) -> Result<Self> {
         let mut binaries = Vec::new();
         for package in packages {
-            // The name lives as long as the package, not as long as the options.
-            for binary in package.binaries(options.bin.as_deref())? {
+            // The name lives as long as the package, not as long as the selection.
+            for binary in package.binaries(selection.bin.as_deref())? {
                 binaries.push((package, binary));
             }
         }
         Ok(Self { binaries })
     }
 
-    pub(super) fn packages(&self) -> Vec<&'a Package> {
+    pub(crate) fn packages(&self) -> Vec<&'a Package> {
         self.binaries.iter().map(|(package, _)| *package).collect()
     }
 
     /// Runs `cargo build`. What it says goes to standard error, as always.
-    pub(super) async fn build(&self, session: &Session<'_>) -> Result<Build> {
+    pub(crate) async fn build(&self, session: &Session<'_>) -> Result<Build> {
         let mut command = self.command(session);
         let failed = |what: &str, error: &std::io::Error| Error::failed(what).caused_by(error);
         let mut child = command
@@ -105,17 +105,17 @@ impl<'a> Plan<'a> {
     }
 
     fn command(&self, session: &Session<'_>) -> Command {
-        let Session { options, shell, .. } = session;
+        let Session { selection, shell, .. } = session;
         let mut command = Command::new(project::cargo());
         command.args(["build", "--message-format=json-render-diagnostics"]);
         command.args(["--color", shell.color()]);
         if shell.is_quiet() {
             command.arg("--quiet");
         }
-        if options.release {
+        if selection.release {
             command.arg("--release");
         }
-        if let Some(path) = &options.manifest_path {
+        if let Some(path) = &selection.manifest_path {
             command.arg("--manifest-path").arg(path);
         }
         for package in self.packages() {
