@@ -37,12 +37,15 @@
 //! # Features
 //!
 //! `aws` and `gcp` (both on unless default features are off) link the platforms, `tower` brings `service`
-//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`.
+//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`, `testing` brings the test kit
+//! `omnifn::testing` and belongs into `[dev-dependencies]`.
 
 mod log;
 mod platforms;
 mod run;
 mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 
 pub use omnifn_core::*;

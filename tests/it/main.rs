@@ -5,5 +5,7 @@ mod conformance;
 mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;
+mod parity;
 mod robustness;
+mod testkit;
 mod ui;
