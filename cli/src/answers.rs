@@ -149,7 +149,10 @@ fn losses_as_text(rows: &[Row]) -> String {
                 continue;
             }
             let lost = delivery.losses.iter().map(ToString::to_string);
-            for lost in lost.chain(delivery.answer.as_ref().err().cloned()) {
+            let whole = delivery
+                .fails_whole
+                .then(|| "which items failed: all are delivered again".to_owned());
+            for lost in lost.chain(whole).chain(delivery.answer.as_ref().err().cloned()) {
                 let mut line = place.to_vec();
                 line.push(shorten(&lost, WIDEST_LOSS));
                 cells.push(line);
@@ -223,7 +226,7 @@ fn row_as_json(row: &Row) -> Value {
     })
 }
 
-/// `{"provider", "envelope", "answer" or "refused", "losses": [{"path", "sent", "received"}]}`
+/// `{"provider", "envelope", "answer" or "refused", "losses": [{"path", "sent", "received"}], "fails_whole"}`
 fn delivery_as_json(delivery: &Delivery) -> Value {
     let losses = delivery
         .losses
@@ -233,6 +236,7 @@ fn delivery_as_json(delivery: &Delivery) -> Value {
         "provider": delivery.provider.as_str(),
         "envelope": delivery.envelope,
         "losses": losses.collect::<Vec<_>>(),
+        "fails_whole": delivery.fails_whole,
     });
     match &delivery.answer {
         Ok(answer) => described["answer"] = answer_as_json(answer),
@@ -277,7 +281,8 @@ mod tests {
     fn delivery(provider: Provider, envelope: &'static str, failed: &[&str]) -> Delivery {
         let failed = failed.iter().map(|id| (*id).to_owned()).collect();
         let answer = Ok(Answer::Batch { failed });
-        Delivery { provider, envelope: Some(envelope), answer, losses: Vec::new() }
+        let losses = Vec::new();
+        Delivery { provider, envelope: Some(envelope), answer, losses, fails_whole: false }
     }
 
     fn row(deliveries: Vec<Delivery>) -> Row {

@@ -1,11 +1,7 @@
 //! One event, sent as every cloud sends it, and what differs in the answers.
 
-use crate::{
-    Answer, Provider, Result, Running, Sample, Trigger,
-    answer::{Difference, differences},
-    sample,
-};
-use omnifn_core::testing::Loss;
+use crate::{Answer, Provider, Result, Running, Sample, Trigger, answer::Difference, sample};
+use omnifn_core::testing::{Given, Loss, differences_from_first};
 
 /// In which of its envelopes a cloud sends an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +39,8 @@ pub struct Delivery {
     pub answer: Result<Answer, String>,
     /// What of the event does not arrive.
     pub losses: Vec<Loss>,
+    /// A batch that fails in part is delivered again as a whole.
+    pub fails_whole: bool,
 }
 
 impl Row {
@@ -95,15 +93,20 @@ pub async fn row(running: &Running, sample: &Sample, envelopes: Envelopes) -> Re
         }
         if all.is_empty() {
             let reason = format!("{provider} has no {} events", sample.trigger());
-            let losses = Vec::new();
-            deliveries.push(Delivery { provider, envelope: None, answer: Err(reason), losses });
+            deliveries.push(Delivery {
+                provider,
+                envelope: None,
+                answer: Err(reason),
+                losses: Vec::new(),
+                fails_whole: false,
+            });
         }
     }
     Ok(Row {
         function: running.function().name.clone(),
         trigger: running.function().trigger,
         event: sample.name().to_owned(),
-        differences: from_first(&deliveries, envelopes),
+        differences: from_first(sample, &deliveries, envelopes),
         deliveries,
     })
 }
@@ -118,17 +121,22 @@ async fn deliver(
         Ok(losses) => (Ok(running.answer(provider, sample, envelope).await?), losses),
         Err(error) => (Err(error.to_string()), Vec::new()),
     };
-    Ok(Delivery { provider, envelope: Some(envelope), answer, losses })
+    let fails_whole = provider.fails_whole(sample.event(), envelope).unwrap_or(false);
+    Ok(Delivery { provider, envelope: Some(envelope), answer, losses, fails_whole })
 }
 
-fn from_first(deliveries: &[Delivery], envelopes: Envelopes) -> Vec<Difference> {
+fn from_first(sample: &Sample, deliveries: &[Delivery], envelopes: Envelopes) -> Vec<Difference> {
     let name = |delivery: &Delivery| match (envelopes, delivery.envelope) {
         (Envelopes::All, Some(envelope)) => format!("{} {envelope}", delivery.provider),
         _ => delivery.provider.to_string(),
     };
-    let mut answers = deliveries
+    let answered: Vec<_> = deliveries
         .iter()
-        .filter_map(|delivery| Some((name(delivery), delivery.answer.as_ref().ok()?)));
-    let Some((first, answer)) = answers.next() else { return Vec::new() };
-    answers.flat_map(|(other, theirs)| differences((&first, answer), (&other, theirs))).collect()
+        .filter_map(|delivery| Some((name(delivery), delivery.answer.as_ref().ok()?, delivery)))
+        .collect();
+    let given: Vec<_> = answered
+        .iter()
+        .map(|(name, answer, delivery)| Given { name, answer, fails_whole: delivery.fails_whole })
+        .collect();
+    differences_from_first(sample.event(), &given)
 }

@@ -56,6 +56,14 @@ impl Provider {
         self.inverse().losses(event, envelope)
     }
 
+    /// Whether a batch that fails in part is delivered again as a whole in that envelope.
+    ///
+    /// # Errors
+    /// When the envelope cannot carry the event.
+    pub fn fails_whole(self, event: &Sample, envelope: &str) -> Result<bool> {
+        self.inverse().fails_whole(event, envelope)
+    }
+
     fn inverse(self) -> Box<dyn AnyInverse> {
         match self {
             Self::Aws => Box::new(aws_codec()),

@@ -110,6 +110,31 @@ async fn the_place_of_the_assertion_is_named() {
     testing::assert_parity(&branching, [testing::request("GET", "/")]).await;
 }
 
+#[tokio::test]
+async fn an_envelope_that_loses_part_of_an_event_explains_another_answer() {
+    let name = Function::new(async |timer: TimerEvent, _: Context| {
+        assert_eq!(timer.name, "t", "expected in the test's output");
+    });
+    let parity = testing::parity(&name, testing::timer("t")).await;
+    let lossy = parity.deliveries.iter().find(|delivery| !delivery.losses.is_empty()).unwrap();
+    assert_eq!((lossy.envelope, lossy.is_usual), ("custom-input", false));
+    assert!(!parity.is_same() && parity.unexplained().is_empty(), "{parity}");
+}
+
+#[tokio::test]
+async fn a_cloud_that_takes_no_list_of_items_delivers_all_again() {
+    let ship = Function::new(each(async |message: Message, _: Context| -> Result<()> {
+        if message.data == "bad" { Err("no".into()) } else { Ok(()) }
+    }));
+    let parity = testing::parity(&ship, messages()).await;
+    let whole: Vec<_> = parity.deliveries.iter().filter(|delivery| delivery.fails_whole).collect();
+    assert!(whole.iter().any(|delivery| delivery.envelope == "kafka"), "{parity}");
+    for delivery in whole {
+        assert_eq!(delivery.answer.as_ref().unwrap().to_string(), "failed: 1, 2, 3");
+    }
+    assert!(parity.is_same(), "{parity}");
+}
+
 #[test]
 fn both_clouds_are_compared() {
     assert_eq!(PROVIDERS, ["aws", "gcp"]);

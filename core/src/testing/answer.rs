@@ -168,6 +168,37 @@ pub fn differences(left: (&str, &Answer), right: (&str, &Answer)) -> Vec<Differe
     found
 }
 
+/// One of several answers to the same event.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// Who gave it.
+    pub name: &'a str,
+    /// The answer.
+    pub answer: &'a Answer,
+    /// A batch fails as a whole there: see [`AnyInverse::fails_whole`](super::AnyInverse::fails_whole).
+    pub fails_whole: bool,
+}
+
+/// What differs between the first of these answers to an event and each of the others, as [`differences`] has it. Where one of
+/// the two cannot tell which items of a batch failed, it matters only whether any did.
+pub fn differences_from_first(sample: &Sample, answers: &[Given<'_>]) -> Vec<Difference> {
+    let Some((first, others)) = answers.split_first() else { return Vec::new() };
+    let compare = |other: &Given<'_>| {
+        let of = |given: &Given<'_>| match given.answer {
+            Answer::Batch { failed } if !failed.is_empty() => {
+                Answer::Batch { failed: sample.ids() }
+            }
+            answer => answer.clone(),
+        };
+        if first.fails_whole || other.fails_whole {
+            differences((first.name, &of(first)), (other.name, &of(other)))
+        } else {
+            differences((first.name, first.answer), (other.name, other.answer))
+        }
+    };
+    others.iter().flat_map(compare).collect()
+}
+
 fn compare(
     here: &Response<Bytes>,
     there: &Response<Bytes>,
@@ -204,7 +235,11 @@ fn something(body: &[u8]) -> Option<&[u8]> {
 /// All values of a header as one with commas, which means the same; cookies, which may hold commas, by lines.
 fn values(headers: &HeaderMap, name: &str) -> Option<Vec<u8>> {
     let separator: &[u8] = if name == header::SET_COOKIE.as_str() { b"\n" } else { b"," };
-    let all: Vec<_> = headers.get_all(name).iter().map(header::HeaderValue::as_bytes).collect();
+    let mut all: Vec<_> = headers.get_all(name).iter().map(header::HeaderValue::as_bytes).collect();
+    if name == header::SET_COOKIE.as_str() {
+        // Cookies of different names have no order, and load balancers give them none.
+        all.sort_unstable();
+    }
     (!all.is_empty()).then(|| all.join(separator))
 }
 
@@ -253,7 +288,7 @@ fn shorten(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, differences};
+    use super::{Answer, Given, differences, differences_from_first};
     use crate::{CloudEvent, Message, TimerEvent, testing::Sample};
     use bytes::Bytes;
     use http::Response;
@@ -335,6 +370,35 @@ mod tests {
         check(&failed().settled(&sample), &one, &["failed items: aws has 1, 2, gcp has 2"]);
         let none = Answer::Batch { failed: Vec::new() };
         check(&Answer::Done { payload: None }.settled(&sample), &none, &[]);
+    }
+
+    #[test]
+    fn where_a_batch_fails_as_a_whole_it_matters_whether_it_fails() {
+        let sample = Sample::Queue(vec![Message::new("1", "q", ""), Message::new("2", "q", "")]);
+        let failed = |ids: &[&str]| Answer::Batch {
+            failed: ids.iter().map(|id| (*id).to_owned()).collect(),
+        };
+        let (one, all, none) = (failed(&["2"]), failed(&["1", "2"]), failed(&[]));
+        let given = |name, answer, fails_whole| Given { name, answer, fails_whole };
+        let answers = [
+            given("sqs", &one, false),
+            given("kafka", &all, true),
+            given("push", &all, false),
+            given("mq", &none, true),
+        ];
+        let found = differences_from_first(&sample, &answers);
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            ["failed items: sqs has 2, push has 1, 2", "failed items: sqs has 1, 2, mq has none",]
+        );
+    }
+
+    #[test]
+    fn the_order_of_cookies_is_none() {
+        let one = response(200, &[("set-cookie", "b=2"), ("set-cookie", "a=1, 2")], "");
+        let other = response(200, &[("set-cookie", "a=1, 2"), ("set-cookie", "b=2")], "");
+        check(&one, &other, &[]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod inverse;
 mod outcome;
 mod sample;
 
-pub use answer::{Answer, Difference, IGNORED_HEADERS, differences};
+pub use answer::{Answer, Difference, Given, IGNORED_HEADERS, differences, differences_from_first};
 pub use any_inverse::{AnyInverse, Invoke};
 pub use builders::{
     BatchItem, ChangeSample, EventSample, MessageSample, ObjectSample, RequestSample, TimerSample,

@@ -1,9 +1,9 @@
 use super::{
     Answer, Difference, Loss, PROVIDERS, Sample,
     clouds::{Cloud, cloud},
-    differences,
 };
 use crate::{Context, Event, Function, Outcome, Result};
+use omnifn_core::testing::{Given, differences_from_first};
 use std::{fmt, panic::Location};
 
 /// What became of one event, sent by every cloud in each of its envelopes.
@@ -28,6 +28,10 @@ pub struct Delivery {
     pub answer: std::result::Result<Answer, String>,
     /// What of the event did not arrive.
     pub losses: Vec<Loss>,
+    /// A batch that fails in part is delivered again as a whole: the cloud does not take a list of items.
+    pub fails_whole: bool,
+    /// It is the cloud's usual envelope for such events.
+    pub is_usual: bool,
 }
 
 /// Sends a function one event as every cloud of this build would, in each of its envelopes: wrapped, decoded, handled, encoded,
@@ -49,22 +53,27 @@ pub async fn parity(function: &Function, event: impl Into<Sample>) -> Parity {
     let mut deliveries = Vec::new();
     for provider in PROVIDERS {
         let Ok(cloud) = cloud(provider) else { continue };
-        for envelope in cloud.inverse.envelopes(sample.trigger()) {
-            let losses = cloud.inverse.losses(&sample, envelope).unwrap_or_default();
+        for (index, envelope) in cloud.inverse.envelopes(sample.trigger()).iter().enumerate() {
             let answer = answer(function, &cloud, &sample, envelope).await;
-            let answer = answer.map_err(|error| error.to_string());
-            deliveries.push(Delivery { provider, envelope, answer, losses });
+            deliveries.push(Delivery {
+                provider,
+                envelope,
+                answer: answer.map_err(|error| error.to_string()),
+                losses: cloud.inverse.losses(&sample, envelope).unwrap_or_default(),
+                fails_whole: cloud.inverse.fails_whole(&sample, envelope).unwrap_or(false),
+                is_usual: index == 0,
+            });
         }
     }
-    let mut answers = deliveries
+    let answered: Vec<_> = deliveries
         .iter()
-        .filter_map(|delivery| Some((delivery.name(), delivery.answer.as_ref().ok()?)));
-    let differences = match answers.next() {
-        Some((first, answer)) => answers
-            .flat_map(|(other, theirs)| differences((&first, answer), (&other, theirs)))
-            .collect(),
-        None => Vec::new(),
-    };
+        .filter_map(|delivery| Some((delivery.name(), delivery.answer.as_ref().ok()?, delivery)))
+        .collect();
+    let given: Vec<_> = answered
+        .iter()
+        .map(|(name, answer, delivery)| Given { name, answer, fails_whole: delivery.fails_whole })
+        .collect();
+    let differences = differences_from_first(&sample, &given);
     Parity { deliveries, differences }
 }
 
@@ -99,7 +108,8 @@ async fn whole(outcome: Result<Outcome>) -> Result<Outcome> {
     }
 }
 
-/// Asserts that every cloud's caller gets the same answer to each of these events.
+/// Asserts that every cloud's caller gets the same answer to each of these events, in every envelope. An envelope that is not the
+/// cloud's usual one, and that cannot carry the event as it is, may get another answer: the function saw another event.
 ///
 /// ```
 /// use omnifn::{Context, Function, Payload, testing};
@@ -143,6 +153,15 @@ impl Parity {
     /// Whether every cloud's caller gets the same.
     pub fn is_same(&self) -> bool {
         self.differences.is_empty()
+    }
+
+    /// The differences that what was lost on the way does not explain: those of the clouds' usual envelopes, and those of other
+    /// envelopes that carry the event as it is.
+    pub fn unexplained(&self) -> Vec<&Difference> {
+        let explains = |delivery: &Delivery| !delivery.is_usual && !delivery.losses.is_empty();
+        let explained: Vec<_> =
+            self.deliveries.iter().filter(|of| explains(of)).map(Delivery::name).collect();
+        self.differences.iter().filter(|of| !explained.contains(&of.right.0)).collect()
     }
 }
 
