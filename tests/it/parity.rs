@@ -1,10 +1,13 @@
 //! The answers of every cloud's callers, compared in this process.
 
 use omnifn::{
-    Batch, BatchOutcome, Body, CloudEvent, Context, Function, Message, Payload, Request, Response,
-    Result, StatusCode, TimerEvent, discard, each,
+    Batch, BatchOutcome, Body, CloudEvent, Context, DocumentChange, Function, Message,
+    ObjectChange, ObjectEvent, Payload, Request, Response, Result, StatusCode, TimerEvent, discard,
+    each,
     testing::{self, PROVIDERS},
 };
+use serde_json::json;
+use std::collections::BTreeMap;
 
 fn messages() -> testing::Sample {
     testing::batch([testing::message("good"), testing::message("bad"), testing::message("good")])
@@ -92,6 +95,27 @@ async fn timers_events_and_calls_are_answered_alike() {
     testing::assert_parity(&reply, [testing::cloud_event("order").json(&7)]).await;
     let silent = Function::new(async |_: CloudEvent, _: Context| {});
     testing::assert_parity(&silent, [testing::cloud_event("order").json(&7)]).await;
+}
+
+#[tokio::test]
+async fn changes_are_handled_alike() {
+    let thumbnail = Function::new(each(async |object: ObjectEvent, _: Context| -> Result<()> {
+        match (object.change, object.key.as_str()) {
+            (ObjectChange::Created, "black cat.jpg") => Ok(()),
+            _ => Err("no thumbnail".into()),
+        }
+    }));
+    let objects = ["black cat.jpg", "dog.jpg"].map(|key| testing::object("photos", key).size(5));
+    testing::assert_parity(&thumbnail, [testing::batch(objects)]).await;
+    let count = Function::new(each(async |change: DocumentChange, _: Context| -> Result<()> {
+        let order: BTreeMap<String, i64> = change.new.unwrap_or_default().deserialize()?;
+        if order["quantity"] > 0 { Ok(()) } else { Err("nothing to ship".into()) }
+    }));
+    let changes = [(7, 2), (8, 0)].map(|(id, quantity)| {
+        let (old, new) = (json!({"quantity": 1}), json!({"quantity": quantity}));
+        testing::change("orders", id.to_string()).source("shop").updated(&old, &new)
+    });
+    testing::assert_parity(&count, [testing::batch(changes)]).await;
 }
 
 #[tokio::test]
