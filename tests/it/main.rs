@@ -2,6 +2,7 @@
 
 mod axum_router;
 mod conformance;
+mod conformance_table;
 mod lambda;
 mod lambda_payloads;
 mod lambda_runtime;

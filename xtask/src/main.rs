@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod command;
 mod deny;
+mod docs;
 mod real;
 mod size;
 mod tree;
@@ -33,6 +34,8 @@ enum Verb {
     Real(real::Options),
     /// The size of a function's binary, against its limit.
     Size,
+    /// The parts of documents that are made from the code, such as the README's table of platforms.
+    Docs(docs::Options),
     /// The measurements of `bench/`.
     Bench(bench::Options),
 }
@@ -54,6 +57,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Deny => deny::run(),
         Verb::Real(options) => real::run(&options),
         Verb::Size => size::run(),
+        Verb::Docs(options) => docs::run(&options),
         Verb::Bench(options) => bench::run(&options),
     }
 }
