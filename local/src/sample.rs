@@ -159,12 +159,11 @@ mod tests {
             for sample in of(*trigger) {
                 assert_eq!(sample.trigger(), *trigger);
                 for provider in Provider::ALL {
-                    let envelopes = provider.envelopes(*trigger);
-                    assert!(!envelopes.is_empty(), "{provider} has no envelope for {trigger}");
-                    for envelope in envelopes {
-                        if let Err(error) = provider.losses(sample.event(), envelope) {
-                            panic!("{provider} {envelope} {}: {error}", sample.name());
-                        }
+                    // Others may be for some events of the trigger only, such as a WebSocket's.
+                    let usual = provider.envelopes(*trigger).first();
+                    let usual = usual.unwrap_or_else(|| panic!("{provider} sends no {trigger}"));
+                    if let Err(error) = provider.losses(sample.event(), usual) {
+                        panic!("{provider} {usual} {}: {error}", sample.name());
                     }
                 }
             }

@@ -173,17 +173,19 @@ async fn logs_are_captured_with_their_level_and_fields() {
 }
 
 #[test]
-fn every_event_is_sent_by_every_cloud_in_every_envelope() {
+fn every_event_is_sent_by_every_cloud() {
     for sample in built() {
         for provider in testing::PROVIDERS {
             let envelopes = testing::envelopes(provider, sample.trigger()).unwrap();
             assert!(!envelopes.is_empty(), "{provider} has no {}", sample.trigger());
             let usual = sample.as_sent_by(provider).unwrap();
-            let named = sample.as_sent_by_in(provider, envelopes[0]).unwrap();
-            assert_eq!(usual.len(), named.len());
+            assert!(!usual.is_empty());
             for envelope in envelopes {
-                let sent = sample.as_sent_by_in(provider, envelope);
-                assert!(!sent.unwrap().is_empty(), "{provider} {envelope}");
+                // A WebSocket's is for its own events only.
+                match sample.as_sent_by_in(provider, envelope) {
+                    Ok(sent) => assert!(!sent.is_empty(), "{provider} {envelope}"),
+                    Err(error) => assert!(*envelope == "websocket", "{provider}: {error}"),
+                }
             }
         }
     }
