@@ -4,7 +4,6 @@ use crate::{args::Format, error::Result, exit::Exit, session::functions::Functio
 use omnifn_local::{
     Answer, Provider,
     parity::{self, Delivery, Envelopes, Row},
-    sample,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -12,7 +11,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 /// The widest that an answer may be in the table.
 const WIDEST_ANSWER: usize = 44;
 /// The widest that something lost may be.
-const WIDEST_LOSS: usize = 100;
+const WIDEST_LOSS: usize = 160;
 
 /// Sends all functions their samples, one function after the other.
 pub(crate) async fn to_samples(
@@ -22,14 +21,11 @@ pub(crate) async fn to_samples(
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for function in functions.iter() {
-        for sample in sample::of(function.running.function().trigger) {
-            let sample = match data {
-                Some(data) => sample.with_data(data)?,
-                None => sample,
-            };
-            let row = parity::row(&function.running, &sample, envelopes).await?;
-            rows.push(Row { function: function.label.clone(), ..row });
-        }
+        let running = std::slice::from_ref(&function.running);
+        let compared = parity::compare(running, data, envelopes).await?;
+        rows.extend(
+            compared.into_iter().map(|row| Row { function: function.label.clone(), ..row }),
+        );
     }
     Ok(rows)
 }

@@ -55,14 +55,17 @@ impl Row {
     }
 }
 
-/// Sends every function all samples of its trigger, with `data` in place of their own if there is any, each in the usual
-/// envelope of every cloud.
+/// Sends every function all samples of its trigger, with `data` in place of their own if there is any.
 ///
 /// One event at a time, in the order of the functions, so that a function with a state sees the same order everywhere.
 ///
 /// # Errors
 /// When an event could not be delivered, or cannot carry the data.
-pub async fn compare(functions: &[Running], data: Option<&str>) -> Result<Vec<Row>> {
+pub async fn compare(
+    functions: &[Running],
+    data: Option<&str>,
+    envelopes: Envelopes,
+) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for running in functions {
         for sample in sample::of(running.function().trigger) {
@@ -70,7 +73,7 @@ pub async fn compare(functions: &[Running], data: Option<&str>) -> Result<Vec<Ro
                 Some(data) => sample.with_data(data)?,
                 None => sample,
             };
-            rows.push(row(running, &sample, Envelopes::Usual).await?);
+            rows.push(row(running, &sample, envelopes).await?);
         }
     }
     Ok(rows)

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use omnifn_local::{
     Binary, CloudRun, Lambda, Listener, ManifestFunction, Notice, Options, Provider, Running, What,
-    parity,
+    parity::{self, Envelopes},
 };
 use std::{
     env,
@@ -205,7 +205,7 @@ async fn answers_are_compared_across_clouds() {
     let greet = function("greet").await;
     let on = Provider::ALL.map(|provider| (provider, Options::default()));
     let running = Running::start(&bare(), &greet, on).unwrap();
-    let rows = parity::compare(&[running], None).await.unwrap();
+    let rows = parity::compare(&[running], None, Envelopes::Usual).await.unwrap();
     let shown: Vec<_> = rows
         .iter()
         .map(|row| {
