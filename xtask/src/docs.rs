@@ -73,7 +73,8 @@ fn replace(document: &str, name: &str, content: &str) -> Result<String> {
     });
     match parts {
         Some((before, after)) if places == 1 => {
-            Ok(format!("{before}{begin}{}\n{end}{after}", content.trim_end()))
+            // Blank lines, so that Markdown takes neither marker for a part of a table.
+            Ok(format!("{before}{begin}\n{}\n\n{end}{after}", content.trim_end()))
         }
         _ => bail!(
             "there are {places} places for {name}: put `{}` and, below it, `{end}` where it belongs, once",
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn a_part_is_replaced_and_nothing_else() {
         let expected =
-            "a\n<!-- x: written by cargo xtask docs -->\n| new |\n<!-- end of x -->\nb\n";
+            "a\n<!-- x: written by cargo xtask docs -->\n\n| new |\n\n<!-- end of x -->\nb\n";
         let replaced = replace(DOCUMENT, "x", "| new |\n").unwrap();
         assert_eq!(replaced, expected);
         assert_eq!(replace(&replaced, "x", "| new |\n").unwrap(), expected);
