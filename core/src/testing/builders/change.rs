@@ -3,7 +3,7 @@ use crate::{ChangeKind, Document, DocumentChange, Event};
 use serde::Serialize;
 
 /// One change of a document in a database. The key is an object, or a text or number, which is a field `id` then. The
-/// documents are JSON as [`describe`](super::describe()) has it.
+/// documents are JSON as [`describe`](crate::testing::describe()) has it.
 ///
 /// ```
 /// use omnifn_core::testing;
