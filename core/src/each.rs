@@ -30,7 +30,7 @@ use std::{
 /// ([`DocumentChange`](crate::DocumentChange)): what the handler takes says which.
 ///
 /// A message whose handler fails or panics is logged and reported as failed; the others still succeed.
-/// Messages with an [`order_key`](Message::order_key) are handled in order within their key, and after a
+/// Messages with an [`order_key`](crate::Message::order_key) are handled in order within their key, and after a
 /// failure the rest of that key's messages are reported as failed without being handled. When the deadline
 /// comes near, what is not done yet is reported as failed, and what is done stays done. A message that fails
 /// with [`discard`](crate::discard) is logged and done.
