@@ -1,6 +1,6 @@
 use clap::{
     Args, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser as _},
+    builder::{PossibleValuesParser, TypedValueParser},
 };
 use omnifn_local::Provider;
 use std::{path::PathBuf, time::Duration};
@@ -29,6 +29,9 @@ const EXIT_CODES: &str =
 pub(crate) enum Command {
     #[command(visible_alias = "watch")]
     Dev(Dev),
+    Parity(Parity),
+    #[command(subcommand)]
+    Event(Event),
 }
 
 /// How results and progress are shown.
@@ -51,8 +54,10 @@ pub(crate) enum Format {
     /// For people
     #[default]
     Text,
-    /// For programs
+    /// For programs: one document
     Json,
+    /// For programs: one document a line, such as a row of a table
+    Ndjson,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -64,14 +69,9 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Run functions here, as each cloud would run them
-///
-/// Builds the crate, starts every function of it once as AWS Lambda does (over the Lambda Runtime API) and once as
-/// Google Cloud Run does (over HTTP and CloudEvents), and prints where they listen. A change of the sources
-/// builds and starts them again. Needs no account, no Docker and no network; listens on 127.0.0.1 only.
+/// Which functions to run, and as which clouds do.
 #[derive(Debug, Args)]
-#[command(after_help = DEV_EXAMPLES)]
-pub(crate) struct Dev {
+pub(crate) struct Selection {
     /// The function crate; may be given several times [default: the one in the current directory]
     #[arg(long, short, value_name = "PACKAGE")]
     pub(crate) package: Vec<String>,
@@ -90,23 +90,40 @@ pub(crate) struct Dev {
         value_name = "PROVIDER",
         value_delimiter = ',',
         default_value = "aws,gcp",
-        value_parser = PossibleValuesParser::new(["aws", "gcp"]).try_map(|name| name.parse::<Provider>())
+        value_parser = provider()
     )]
     pub(crate) provider: Vec<Provider>,
-    /// Listen on this port and those after it, two for each function [default: any free ones]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: Option<u16>,
     /// How long one invocation may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
+}
+
+fn provider() -> impl TypedValueParser<Value = Provider> {
+    PossibleValuesParser::new(["aws", "gcp"]).try_map(|name| name.parse::<Provider>())
+}
+
+/// Run functions here, as each cloud would run them
+///
+/// Builds the crate, starts every function of it once as AWS Lambda does (over the Lambda Runtime API) and once as
+/// Google Cloud Run does (over HTTP and CloudEvents), and prints where they listen. A change of the sources
+/// builds and starts them again. Needs no account, no Docker and no network; listens on 127.0.0.1 only.
+#[derive(Debug, Args)]
+#[command(after_help = DEV_EXAMPLES)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Listen on this port and those after it, two for each function [default: any free ones]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
     /// Send each function sample events from each cloud, compare the answers, and end
     ///
-    /// Ends with 0 if every cloud got the same answers, and with 3 if not.
+    /// Ends with 0 if every cloud got the same answers, and with 3 if not. `cargo omnifn parity` does the same, and more.
     #[arg(long)]
     pub(crate) once: bool,
     /// With --once: send this instead of the samples' own data
     ///
-    /// It becomes the body of an HTTP request, the data of a message, timer or event, or the payload of a call.
+    /// It becomes the body of an HTTP request, the data of a message, timer or event, the new document of a change, or
+    /// the payload of a call.
     #[arg(long, value_name = "JSON", requires = "once")]
     pub(crate) data: Option<String>,
 }
@@ -116,6 +133,117 @@ Examples:
   cargo omnifn dev -p orders                  keep the functions of `orders` running
   cargo omnifn dev -p orders --port 9000      the same, always at the same URLs
   cargo omnifn dev -p orders --once           does every cloud get the same answers?";
+
+/// Send the same event as every cloud would, and compare the answers
+///
+/// Builds the crate and starts its functions as each cloud does. Sends them sample events, or one from a file, each wrapped as
+/// AWS and Google wrap it, and compares what their callers get. Tells also what of an event does not arrive through
+/// an envelope. Ends with 0 if every cloud got the same answers, and with 3 if not.
+///
+/// An envelope is the form in which a service of a cloud sends an event: SQS and SNS both send messages to Lambda.
+#[derive(Debug, Args)]
+#[command(after_help = PARITY_EXAMPLES)]
+pub(crate) struct Parity {
+    /// The function, where a crate has several [default: all of them]
+    #[arg(value_name = "FUNCTION")]
+    pub(crate) function: Option<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Send the event in this file, or on standard input with `-`, instead of the samples
+    ///
+    /// It is a neutral event, as `cargo omnifn event show KIND --as neutral` prints one. Every function of its kind gets it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
+    /// Send each event in every envelope of each cloud, not just in the usual one
+    #[arg(long)]
+    pub(crate) all_envelopes: bool,
+}
+
+const PARITY_EXAMPLES: &str = "\
+Examples:
+  cargo omnifn parity -p orders                           all functions of `orders`, with samples of their events
+  cargo omnifn parity ship -p orders --all-envelopes      one function, by every way that a message can come
+  cargo omnifn event show queue --as neutral > order.json
+  cargo omnifn parity ship -p orders --event order.json   one event of your own";
+
+/// Events to try functions with, as each cloud sends them
+#[derive(Debug, Subcommand)]
+pub(crate) enum Event {
+    List(EventList),
+    Show(EventShow),
+}
+
+/// List the sample events, and the envelopes in which each cloud sends them
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The first envelope is the usual one, which `event show` and `parity` take unless told otherwise."
+)]
+pub(crate) struct EventList {}
+
+/// Print an event as a cloud sends it
+///
+/// On AWS that is the event that the function is invoked with, on Google the HTTP request. Standard output holds nothing else.
+#[derive(Debug, Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(crate) struct EventShow {
+    /// What kind of event: a trigger (`queue`), or a trigger and a sample's name (`queue/message`)
+    #[arg(value_name = "KIND")]
+    pub(crate) kind: String,
+    /// As whom to print it
+    #[arg(long = "as", value_enum, value_name = "WHO")]
+    pub(crate) who: Who,
+    /// The envelope; `cargo omnifn event list` has them all [default: the usual one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) envelope: Option<String>,
+    /// The event's data instead of the sample's own
+    #[arg(long, value_name = "JSON")]
+    pub(crate) data: Option<String>,
+    /// Set a member of the neutral event; may be given several times
+    ///
+    /// The member is a path, such as `order_key` or `attributes.tenant`, in the first item of a batch. The value is JSON, or
+    /// else text; `null` removes the member.
+    #[arg(long, value_name = "MEMBER=VALUE", value_parser = assignment)]
+    pub(crate) set: Vec<(String, String)>,
+    /// On AWS: print the message of the Runtime API with its headers, not just the event
+    #[arg(long)]
+    pub(crate) http: bool,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  cargo omnifn event show queue --as aws                       a message as SQS sends it
+  cargo omnifn event show queue --as aws --envelope sns        the same message as SNS sends it
+  cargo omnifn event show http/post --as gcp --data '{\"id\":9}'
+  cargo omnifn event show queue --as neutral --set order_key=acme --set attributes.tenant=acme
+  cargo omnifn event show direct --as neutral | cargo omnifn parity -p hello --event -";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Who {
+    /// AWS Lambda
+    Aws,
+    /// Google Cloud Run functions
+    Gcp,
+    /// Nobody: the event itself, as `parity --event` reads it
+    Neutral,
+}
+
+impl Who {
+    /// The cloud, if it is one.
+    pub(crate) fn provider(self) -> Option<Provider> {
+        match self {
+            Self::Aws => Some(Provider::Aws),
+            Self::Gcp => Some(Provider::Gcp),
+            Self::Neutral => None,
+        }
+    }
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((member, value)) if !member.is_empty() => Ok((member.to_owned(), value.to_owned())),
+        _ => Err("write it as MEMBER=VALUE, such as `order_key=acme`".to_owned()),
+    }
+}
 
 /// A number with its unit: `500ms`, `30s`, `2m`.
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,12 +1,17 @@
 //! `cargo omnifn`: run, compare and ship cloud functions.
 
+mod answers;
 mod args;
 mod dev;
 mod error;
+mod event;
 mod exit;
 mod interrupt;
+mod parity;
 mod project;
+mod session;
 mod shell;
+mod suggest;
 
 use args::{Cargo, Command};
 use clap::Parser as _;
@@ -18,6 +23,8 @@ fn main() -> ExitCode {
     let shell = Shell::new(&arguments.output);
     let done = match arguments.command {
         Command::Dev(options) => dev::run(&options, &shell),
+        Command::Parity(options) => parity::run(&options, &shell),
+        Command::Event(command) => event::run(&command, &shell),
     };
     let exit = done.unwrap_or_else(|error| {
         Shell::error(&error);

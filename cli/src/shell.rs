@@ -40,8 +40,8 @@ impl Shell {
         Self { format: output.format, color, quiet: output.quiet }
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -61,6 +61,12 @@ impl Shell {
     pub(crate) fn print(text: &str) {
         let mut out = anstream::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    }
+
+    /// A result that is to stay as it is, whatever bytes it holds.
+    pub(crate) fn write(bytes: &[u8]) {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).ok();
     }
 
     /// What is being done, or was: `    Starting create`.

@@ -1,26 +1,8 @@
 //! `cargo omnifn dev` as its users start it.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
+mod command;
 
-fn omnifn(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-omnifn"))
-        .arg("omnifn")
-        .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-        .output()
-        .unwrap()
-}
-
-#[track_caller]
-fn check(output: &Output, code: i32) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{out}\n{err}");
-    (out, err)
-}
+use command::{check, omnifn};
 
 #[test]
 fn the_readme_shows_what_its_command_prints() {
@@ -72,7 +54,15 @@ fn mistakes_are_answered_by_what_to_do() {
 
 #[test]
 fn help_has_an_example_and_is_no_failure() {
-    for arguments in [&["--help"][..], &["dev", "--help"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["dev", "--help"],
+        &["parity", "--help"],
+        &["event", "--help"],
+        &["event", "list", "--help"],
+        &["event", "show", "--help"],
+        &["--version"],
+    ] {
         let (printed, _) = check(&omnifn(arguments), 0);
         assert!(printed.contains("omnifn"), "{printed}");
     }

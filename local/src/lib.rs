@@ -41,6 +41,7 @@ mod wire;
 
 pub use answer::Answer;
 pub use binary::Binary;
+pub use bytes::Bytes;
 pub use cloud_run::CloudRun;
 pub use error::{Error, Result};
 pub use lambda::Lambda;

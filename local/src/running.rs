@@ -1,6 +1,9 @@
 use crate::{
     Answer, Binary, CloudRun, Error, Lambda, ManifestFunction, Options, Provider, Result, Sample,
+    answer,
 };
+use bytes::Bytes;
+use http::Request;
 
 /// A function that runs here as on one cloud or several.
 #[derive(Debug)]
@@ -112,24 +115,48 @@ impl Running {
         );
     }
 
-    /// What the caller gets when `sample` is sent as `provider` sends it; none if it does not run there.
+    /// What the caller gets when `sample` is sent as `provider` sends it in that envelope: each of its messages in order, where
+    /// there are several.
     ///
     /// # Errors
-    /// When the event could not be delivered. That the function fails is an [`Answer`].
-    pub async fn answer(&self, provider: Provider, sample: &Sample) -> Option<Result<Answer>> {
-        match provider {
-            Provider::Aws => {
-                let lambda = self.lambda.as_ref()?;
-                let reply = lambda.invoke(sample.aws_event()).await;
-                Some(match reply {
-                    Ok(reply) => Ok(Answer::from_lambda(sample, &reply)),
-                    Err(error) => Err(Error::unreachable(lambda.address(), error)),
-                })
+    /// When the envelope cannot carry the event, or it could not be delivered: it does not run there, for one. That the
+    /// function fails is an [`Answer`].
+    pub async fn answer(
+        &self,
+        provider: Provider,
+        sample: &Sample,
+        envelope: &str,
+    ) -> Result<Answer> {
+        let event = sample.event();
+        let refused = |reason: String| Error::Sample { sample: sample.name().to_owned(), reason };
+        let messages =
+            provider.wrap(event, envelope).map_err(|error| refused(error.to_string()))?;
+        match (provider, &self.lambda, &self.cloud_run) {
+            (Provider::Aws, Some(lambda), _) => {
+                let mut replies = Vec::new();
+                for message in messages {
+                    let reply = lambda.invoke(message.into_body()).await;
+                    replies
+                        .push(reply.map_err(|error| Error::unreachable(lambda.address(), error))?);
+                }
+                Ok(answer::from_lambda(event, replies))
             }
-            Provider::Gcp => {
-                let response = self.cloud_run.as_ref()?.send(sample.google_request().clone()).await;
-                Some(response.map(|response| Answer::from_cloud_run(sample, response)))
+            (Provider::Gcp, _, Some(cloud_run)) => {
+                let mut responses = Vec::new();
+                for message in messages {
+                    responses.push(cloud_run.send(in_origin_form(message)).await?);
+                }
+                Ok(answer::from_cloud_run(event, responses))
             }
+            _ => Err(refused(format!("the function does not run on {provider} here"))),
         }
     }
+}
+
+/// As a request to a server stands on its connection: without scheme and host.
+fn in_origin_form(mut request: Request<Bytes>) -> Request<Bytes> {
+    if let Some(path) = request.uri().path_and_query().filter(|_| request.uri().host().is_some()) {
+        *request.uri_mut() = path.clone().into();
+    }
+    request
 }

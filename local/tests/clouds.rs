@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use omnifn_local::{
     Binary, CloudRun, Lambda, Listener, ManifestFunction, Notice, Options, Provider, Running, What,
-    parity,
+    parity::{self, Envelopes},
 };
 use std::{
     env,
@@ -205,13 +205,16 @@ async fn answers_are_compared_across_clouds() {
     let greet = function("greet").await;
     let on = Provider::ALL.map(|provider| (provider, Options::default()));
     let running = Running::start(&bare(), &greet, on).unwrap();
-    let rows = parity::compare(&[running], None).await.unwrap();
+    let rows = parity::compare(&[running], None, Envelopes::Usual).await.unwrap();
     let shown: Vec<_> = rows
         .iter()
         .map(|row| {
-            let answers: Vec<_> =
-                row.answers.iter().map(|(_, answer)| answer.to_string()).collect();
-            (row.event, answers.join(" | "), row.is_same())
+            let answers: Vec<_> = row
+                .deliveries
+                .iter()
+                .map(|delivery| delivery.answer.as_ref().unwrap().to_string())
+                .collect();
+            (row.event.as_str(), answers.join(" | "), row.is_same())
         })
         .collect();
     assert_eq!(

@@ -66,7 +66,8 @@
 //! # Features
 //!
 //! `aws` and `gcp` (both on unless default features are off) link the platforms, `tower` brings `service`
-//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`, `otlp` sends spans to a collector.
+//! for axum routers and other `tower` services, `stream` brings `Body::from_stream`, `otlp` sends spans to a collector,
+//! `testing` brings the test kit `omnifn::testing` and belongs into `[dev-dependencies]`.
 
 mod log;
 #[cfg(feature = "otlp")]
@@ -74,6 +75,8 @@ mod otlp;
 mod platforms;
 mod run;
 mod secret;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod threads;
 
 pub use omnifn_core::*;

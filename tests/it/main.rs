@@ -2,6 +2,7 @@
 
 mod axum_router;
 mod conformance;
+mod conformance_table;
 mod corpus;
 mod envelopes;
 mod goldens;
@@ -14,8 +15,10 @@ mod oracle_cloudevents;
 mod oracle_firestore;
 mod oracle_lambda_http;
 mod otlp;
+mod parity;
 mod process;
 mod robustness;
 mod round_trips;
 mod streaming;
+mod testkit;
 mod ui;

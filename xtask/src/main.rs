@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod deny;
 mod fuzz;
+mod docs;
 mod real;
 mod size;
 mod tree;
@@ -36,6 +37,8 @@ enum Verb {
     Real(real::Options),
     /// The size of a function's binary, against its limit.
     Size,
+    /// The parts of documents that are made from the code, such as the README's table of platforms.
+    Docs(docs::Options),
     /// The measurements of `bench/`.
     Bench(bench::Options),
 }
@@ -58,6 +61,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Real(options) => real::run(&options),
         Verb::Size => size::run(),
+        Verb::Docs(options) => docs::run(&options),
         Verb::Bench(options) => bench::run(&options),
     }
 }

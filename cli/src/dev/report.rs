@@ -1,13 +1,20 @@
 //! Where the functions are.
 
-use super::{curl, functions::Function};
-use crate::shell::{STRONG, Shell};
+use super::curl;
+use crate::{
+    args::Format,
+    session::functions::Function,
+    shell::{STRONG, Shell},
+};
 use omnifn_local::Provider;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 pub(super) fn show(functions: &[&Function], shell: &Shell) {
-    let shown = if shell.is_json() { as_json(functions) } else { as_text(functions) };
+    let shown = match shell.format() {
+        Format::Text => as_text(functions),
+        Format::Json | Format::Ndjson => as_json(functions),
+    };
     Shell::print(&shown);
 }
 

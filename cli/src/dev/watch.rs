@@ -1,9 +1,9 @@
 //! Changes of the sources.
 
-use super::build::Program;
 use crate::{
     error::{Error, Result},
     project::{Package, Project},
+    session::build::Program,
 };
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::{

@@ -18,13 +18,20 @@
 //! [`outcome`]; a `reply` has the form that the provider's own test gives it.
 
 mod answer;
+mod any_inverse;
+mod builders;
 mod describe;
 mod fixture;
 mod inverse;
 mod outcome;
 mod sample;
 
-pub use answer::Answer;
+pub use answer::{Answer, Difference, Given, IGNORED_HEADERS, differences, differences_from_first};
+pub use any_inverse::{AnyInverse, Invoke};
+pub use builders::{
+    BatchItem, ChangeSample, EventSample, MessageSample, ObjectSample, RequestSample, TimerSample,
+    batch, change, cloud_event, message, object, payload, request, timer,
+};
 pub use describe::{describe, describe_body, describe_bytes, describe_headers};
 pub use fixture::Fixture;
 pub use inverse::{Inverse, Loss, losses};

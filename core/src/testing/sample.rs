@@ -172,7 +172,9 @@ impl<'a> Members<'a> {
     }
 
     fn document(&self, name: &str) -> Result<Option<Document>> {
-        self.get(name).map(|value| document(&format!("{}.{name}", self.place), value)).transpose()
+        self.get(name)
+            .map(|value| document_from(&format!("{}.{name}", self.place), value))
+            .transpose()
     }
 }
 
@@ -283,7 +285,7 @@ fn change(members: &Members<'_>) -> Result<DocumentChange> {
     Ok(change)
 }
 
-fn document(place: &str, value: &Value) -> Result<Document> {
+pub(super) fn document_from(place: &str, value: &Value) -> Result<Document> {
     let Value::Object(members) = value else { return Err(wrong(place, "an object")) };
     members
         .iter()
@@ -311,7 +313,7 @@ fn document_value(place: &str, value: &Value) -> Result<DocumentValue> {
                 .next()
                 .filter(|(name, _)| members.len() == 1 && name.starts_with('$'));
             let Some((tag, value)) = tagged else {
-                return Ok(DocumentValue::Map(document(place, value)?));
+                return Ok(DocumentValue::Map(document_from(place, value)?));
             };
             let text = || value.as_str().ok_or_else(|| wrong(&format!("{place}.{tag}"), "text"));
             let expected = |what| wrong(&format!("{place}.{tag}"), what);
@@ -336,7 +338,7 @@ fn document_value(place: &str, value: &Value) -> Result<DocumentValue> {
                 "$set" => {
                     DocumentValue::Set(list(value.as_array().ok_or_else(|| expected("a list"))?)?)
                 }
-                "$map" => DocumentValue::Map(document(place, value)?),
+                "$map" => DocumentValue::Map(document_from(place, value)?),
                 _ => {
                     return Err(expected(
                         "one of $number, $bytes, $timestamp, $reference, $geo_point, $set, $map",

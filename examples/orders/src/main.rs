@@ -80,7 +80,7 @@ async fn report(timer: TimerEvent, context: Context) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::app;
-    use omnifn::{Batch, Context, Event, Message, Outcome, Request, TimerEvent};
+    use omnifn::{Batch, Context, Event, Message, Outcome, Request, TimerEvent, testing};
     use std::time::UNIX_EPOCH;
 
     #[tokio::test]
@@ -116,5 +116,21 @@ mod tests {
             functions.invoke("ship", Event::Queue(batch), Context::new("1")).await.unwrap();
         let Outcome::Batch(outcome) = outcome else { panic!("{outcome:?}") };
         assert_eq!(outcome.failed, ["empty"]);
+    }
+
+    #[tokio::test]
+    async fn every_cloud_ships_the_same_orders() {
+        let functions = app().start().await.unwrap();
+        let logs = testing::capture_logs();
+        let order = |quantity: u32| {
+            let order = super::Order { id: 7, item: "book".to_owned(), quantity };
+            testing::message("").json(&order)
+        };
+        let orders = testing::batch([order(2), order(0).id("empty"), testing::message("no order")]);
+        let ship = functions.get("ship").unwrap();
+        let answer = testing::invoke(ship, orders.clone()).answer().await.unwrap();
+        assert_eq!(answer.to_string(), "failed: empty");
+        assert!(logs.contains("shipped item=book order=7"), "{logs:?}");
+        testing::assert_parity(ship, [orders]).await;
     }
 }
