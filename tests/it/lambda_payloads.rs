@@ -188,7 +188,10 @@ fn check(name: &str, kind: Kind, event: &[u8]) {
             let Event::Cloud(event) = read(Trigger::Event) else { panic!("{name}") };
             assert!(event.ty.starts_with("aws.apigateway.websocket."), "{name}: {}", event.ty);
             assert!(event.subject.is_some() && event.time.is_some(), "{name}");
-            assert!(event.extensions.contains_key("connectionid") && event.raw().is_some(), "{name}");
+            assert!(
+                event.extensions.contains_key("connectionid") && event.raw().is_some(),
+                "{name}"
+            );
         }
         Not(_) => {
             // What is asked of an authorizer looks like a request, so HTTP functions are not tried; a function of a
@@ -250,7 +253,8 @@ fn no_other_trigger_is_taken_for_http() {
 #[test]
 fn no_batch_is_taken_for_a_schedule() {
     for (name, event) in examples() {
-        let is_sent_elsewhere = matches!(kind(&name), Queue | Storage | Database | Http | Cloud | WebSocket);
+        let is_sent_elsewhere =
+            matches!(kind(&name), Queue | Storage | Database | Http | Cloud | WebSocket);
         if is_sent_elsewhere {
             let reason = decode(Trigger::Timer, &event).expect_err(&name);
             assert!(reason.starts_with("this function handles timer events"), "{name}: {reason}");

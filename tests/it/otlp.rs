@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind, status::StatusCode},
 };
-use prost::Message as _;
+use prost_otlp::Message as _;
 use std::{
     fmt::Write as _,
     sync::{Arc, Mutex},

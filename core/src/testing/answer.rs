@@ -53,6 +53,11 @@ impl Answer {
             Outcome::Batch(outcome) => Self::Batch { failed: outcome.failed },
             Outcome::Payload(json) => Self::Done { payload: Some(json) },
             Outcome::Event(event) => Self::Done { payload: Some(event.to_structured().into()) },
+            Outcome::Events(events) => {
+                let events: Vec<_> = events.iter().map(CloudEvent::to_structured).collect();
+                let batch = [&b"["[..], &events.join(&b","[..]), b"]"].concat();
+                Self::Done { payload: Some(batch.into()) }
+            }
             Outcome::Done => Self::Done { payload: None },
         })
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The envelopes of events.
-pub(super) const ENVELOPES: &[&str] = &["eventbridge"];
+pub(super) const ENVELOPES: &[&str] = &["eventbridge", "websocket"];
 
 /// The event in one of [`ENVELOPES`]. EventBridge tells times to the second, and has no place for a subject, a schema or
 /// extensions.

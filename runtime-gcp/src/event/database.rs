@@ -13,7 +13,7 @@
 use super::{
     Origin, cloud,
     firestore::{self, DocumentEvent},
-    is_media_type, unsupported, wrong,
+    is_media_type, legacy, unsupported, wrong,
 };
 use bytes::Bytes;
 use http::request::Parts;
@@ -28,14 +28,11 @@ const DATASTORE_TYPES: &str = "google.cloud.datastore.entity.v1.";
 
 pub(super) fn decode(parts: &Parts, body: &Bytes) -> Result<DocumentChange> {
     let refuse = |error: Error| wrong::event(Origin::Database, parts, body, &error);
-    let event = match cloud::mode(&parts.headers)? {
-        Some(cloud::Mode::Binary) => {
-            let mut event = cloud::attributes(&parts.headers)?;
-            event.data = Some(body.clone());
-            event
-        }
-        Some(cloud::Mode::Structured) => CloudEvent::from_structured_bytes(body)?,
-        None => return Err(refuse(Error::malformed("it has no `ce-specversion` header"))),
+    let event = match cloud::read(&parts.headers, body)? {
+        Some(event) => event,
+        None => legacy::to_cloud_event(body)
+            .unwrap_or_else(|| Err(Error::malformed("it has no `ce-specversion` header")))
+            .map_err(refuse)?,
     };
     is_document_event(&event.ty).map_err(refuse)?;
     Ok(change(event)?.with_raw(Raw::whole(body.clone())))

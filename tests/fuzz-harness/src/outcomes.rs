@@ -1,7 +1,7 @@
 //! What a handler may make of an event.
 
 use omnifn_core::{
-    BatchOutcome, Body, CloudEvent, Error, ErrorKind, Outcome, Response, Result, Trigger, discard,
+    BatchOutcome, Body, CloudEvent, Error, ErrorKind, Outcome, Response, Trigger, discard,
     retry_after,
 };
 use std::time::Duration;
@@ -38,10 +38,10 @@ pub(crate) fn given_up() -> Error {
 }
 
 /// A handler of a batch that failed on all of it.
-pub(crate) fn all_failed(ids: &[String]) -> Result<Outcome> {
+pub(crate) fn all_failed(ids: &[String]) -> Outcome {
     let mut outcome = BatchOutcome::success();
     for id in ids {
         outcome.fail(id);
     }
-    Ok(Outcome::Batch(outcome))
+    Outcome::Batch(outcome)
 }
