@@ -4,7 +4,7 @@
 use super::{Origin, Text, websocket, wrong};
 use bytes::Bytes;
 use omnifn_core::{CloudEvent, Error, Raw, Result, json, rfc3339};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 /// The fields of both kinds of event, so that one pass reads whichever it is.
@@ -22,6 +22,9 @@ struct AnyEvent<'a> {
     detail: Option<&'a RawValue>,
     #[serde(rename = "requestContext", default)]
     request_context: Value,
+    /// Only what is asked of an authorizer has it: no event, though it tells of a connection, too.
+    #[serde(rename = "methodArn", default)]
+    method_arn: Option<IgnoredAny>,
     #[serde(borrow, default)]
     body: Option<Text<'a>>,
     #[serde(rename = "isBase64Encoded", default)]
@@ -33,6 +36,10 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(CloudEvent, Origin)> {
         |error: Error| wrong::event("cloud", "EventBridge or a WebSocket API", bytes, &error);
     let event: AnyEvent<'_> = json::from_slice(bytes).map_err(refuse)?;
     let is_base64 = event.is_base64_encoded.unwrap_or_default();
+    if event.method_arn.is_some() {
+        let error = "it asks an authorizer, which takes a `Payload`";
+        return Err(refuse(Error::malformed(error)));
+    }
     let (cloud, origin) = if event.request_context.get("connectionId").is_some() {
         let event = websocket::event(&event.request_context, event.body, is_base64, bytes);
         let (cloud, is_connect) = event.map_err(refuse)?;

@@ -39,6 +39,7 @@ object! {
         detail: Option<&'a RawValue> = "detail",
         records: Present = "Records",
         request_context: Present = "requestContext",
+        raw_path: Present = "raw_path",
         event_source: Present = "eventSource",
         awslogs: Present = "awslogs",
     }
@@ -59,6 +60,7 @@ pub(super) fn decode(bytes: &Bytes, headers: &HeaderMap) -> Result<TimerEvent> {
     for (member, is_there) in [
         ("Records", &input.records),
         ("requestContext", &input.request_context),
+        ("raw_path", &input.raw_path),
         ("eventSource", &input.event_source),
         ("awslogs", &input.awslogs),
     ] {
@@ -193,6 +195,7 @@ mod tests {
         for event in [
             r#"{"Records": []}"#,
             r#"{"requestContext": {}}"#,
+            r#"{"raw_path": "/", "method": "GET"}"#,
             r#"{"detail-type": "Object Created", "time": "2026-03-04T05:00:00Z"}"#,
             r#"{"detail-type": 5}"#,
             r#"{"eventSource": "aws:kafka", "records": {}}"#,

@@ -58,6 +58,9 @@ impl Inverse for AwsCodec {
             Sample::Cloud(event) if envelope == "websocket" => {
                 vec![websocket::wrap_websocket(event)?]
             }
+            Sample::Cloud(event) if websocket::is_websocket(event) => {
+                return Err(Error::from("only a WebSocket API sends events of this type"));
+            }
             Sample::Cloud(event) => vec![cloud::wrap(event)?],
             Sample::Direct(json) => vec![json.clone()],
             other => {

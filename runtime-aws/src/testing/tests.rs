@@ -33,7 +33,8 @@ fn lost(sample: &Sample, envelope: &str) -> Vec<String> {
 fn check(sample: &Value, expected: &[(&str, &[&str])]) {
     let sample = Sample::parse(sample).unwrap();
     let codec = AwsCodec::default();
-    let envelopes = codec.envelopes(sample.trigger()).iter();
+    // A WebSocket API sends no other events than its own.
+    let envelopes = codec.envelopes(sample.trigger()).iter().filter(|name| **name != "websocket");
     let found: Vec<(&str, Vec<String>)> =
         envelopes.map(|envelope| (*envelope, lost(&sample, envelope))).collect();
     let expected: Vec<(&str, Vec<String>)> = expected

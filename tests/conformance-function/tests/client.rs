@@ -19,6 +19,12 @@ struct Server {
     folder: TempDir,
 }
 
+/// Whether somebody else does: a connection to a free port can meet itself.
+fn listens(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port))
+        .is_ok_and(|stream| stream.local_addr().unwrap() != stream.peer_addr().unwrap())
+}
+
 impl Server {
     #[track_caller]
     fn start(function: &str, signature: &str) -> Self {
@@ -34,7 +40,7 @@ impl Server {
             .unwrap();
         let mut server = Self { child, port, folder };
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !listens(port) {
             assert_eq!(server.child.try_wait().unwrap(), None, "it ended before it listened");
             assert!(Instant::now() < deadline, "it does not listen");
             sleep(Duration::from_millis(5));

@@ -9,9 +9,9 @@ mod rules;
 
 use futures_util::future::join_all;
 use omnifn::{
-    BoxFuture, CloudEvent, Codec, Context, Deadline, DocumentChange, DocumentValue, Function,
-    Message, ObjectEvent, Payload, Request, Result, TimerEvent, Trigger, discard, each,
-    retry_after, within_deadline,
+    BoxFuture, CloudEvent, Context, Deadline, DocumentChange, DocumentValue, Function, Message,
+    ObjectEvent, Payload, Request, Result, TimerEvent, Trigger, discard, each, retry_after,
+    within_deadline,
 };
 use omnifn_core::testing::{Inverse, Sample};
 use omnifn_runtime_aws::{AwsCodec, PartialBatch, Reply};
@@ -43,7 +43,10 @@ async fn act(deed: &str) -> Result<()> {
 }
 
 /// Does `deed` with the first item, and handles the others at the same time.
-fn item<T>(deed: &'static str, is_first: fn(&T) -> bool) -> impl Fn(T, Context) -> BoxFuture<'static, Result<()>> {
+fn item<T>(
+    deed: &'static str,
+    is_first: fn(&T) -> bool,
+) -> impl Fn(T, Context) -> BoxFuture<'static, Result<()>> {
     move |item, _| {
         let is_first = is_first(&item);
         Box::pin(async move { if is_first { act(deed).await } else { Ok(()) } })
@@ -52,9 +55,11 @@ fn item<T>(deed: &'static str, is_first: fn(&T) -> bool) -> impl Fn(T, Context) 
 
 fn function(trigger: Trigger, deed: &'static str) -> Function {
     match trigger {
-        Trigger::Http => Function::new(move |_: Request, _: Context| async move {
-            act(deed).await.map(|()| "done")
-        }),
+        Trigger::Http => {
+            Function::new(
+                move |_: Request, _: Context| async move { act(deed).await.map(|()| "done") },
+            )
+        }
         Trigger::Queue => {
             let first = |message: &Message| message.data.ends_with(b"1}");
             Function::new(each(item(deed, first)).concurrency(2))
@@ -65,9 +70,8 @@ fn function(trigger: Trigger, deed: &'static str) -> Function {
             Function::new(each(item(deed, first)).concurrency(2))
         }
         Trigger::Database => {
-            let first = |change: &DocumentChange| {
-                change.key.get("id") == Some(&DocumentValue::from("1"))
-            };
+            let first =
+                |change: &DocumentChange| change.key.get("id") == Some(&DocumentValue::from("1"));
             Function::new(each(item(deed, first)).concurrency(2))
         }
         Trigger::Event => Function::new(move |_: CloudEvent, _: Context| act(deed)),
@@ -79,7 +83,7 @@ fn function(trigger: Trigger, deed: &'static str) -> Function {
 }
 
 /// Two items where an event is a batch, so that a partial answer shows.
-fn sample(trigger: Trigger) -> Sample {
+fn sample(trigger: Trigger, envelope: &str) -> Sample {
     let time = "2026-03-04T05:06:07.089Z";
     let both = |item: fn(&str) -> Value| json!([item("1"), item("2")]);
     let described = match trigger {
@@ -96,6 +100,10 @@ fn sample(trigger: Trigger) -> Sample {
         Trigger::Database => json!({"database": both(|n| json!({
             "id": n, "collection": "orders", "key": {"id": n}, "kind": "created", "new": {"id": n},
         }))}),
+        Trigger::Event if envelope == "websocket" => json!({"event": {
+            "specversion": "1.0", "id": "1", "source": "//example.com/prod", "type": "aws.apigateway.websocket.message",
+            "subject": "$default", "time": time, "connectionid": "c", "data": {},
+        }}),
         Trigger::Event => json!({"event": {
             "specversion": "1.0", "id": "1", "source": "shop", "type": "shipped", "time": time,
             "datacontenttype": "application/json", "data": {},
@@ -115,7 +123,7 @@ async fn replies<C: Inverse>(
 ) -> Vec<C::Reply> {
     let function = function(trigger, deed);
     let messages = codec
-        .wrap(&sample(trigger), envelope)
+        .wrap(&sample(trigger, envelope), envelope)
         .unwrap_or_else(|error| panic!("{trigger} {envelope}: {error}"));
     let invocations = messages.into_iter().map(|message| async {
         let (parts, body) = message.into_parts();
@@ -186,7 +194,12 @@ async fn tables() -> String {
     let mut page = String::new();
     for (provider, title) in [("aws", "AWS Lambda"), ("gcp", "Google Cloud Run")] {
         writeln!(page, "### {title}\n").unwrap();
-        writeln!(page, "| sent by | {} | what happens then | order, duplicates |", DEEDS.map(|deed| format!("`{deed}`")).join(" | ")).unwrap();
+        writeln!(
+            page,
+            "| sent by | {} | what happens then | order, duplicates |",
+            DEEDS.map(|deed| format!("`{deed}`")).join(" | ")
+        )
+        .unwrap();
         writeln!(page, "|{}", "---|".repeat(DEEDS.len() + 3)).unwrap();
         for (rule, cells) in RULES.iter().zip(&rows).filter(|(rule, _)| rule.provider == provider) {
             writeln!(
@@ -239,7 +252,10 @@ fn every_envelope_has_its_row() {
                 let is_there = RULES.iter().any(|rule| {
                     (rule.provider, rule.trigger, rule.envelope) == (provider, *trigger, *envelope)
                 });
-                assert!(is_there, "{provider} {trigger} {envelope} has no row in delivery/rules.rs");
+                assert!(
+                    is_there,
+                    "{provider} {trigger} {envelope} has no row in delivery/rules.rs"
+                );
             }
         }
     }
@@ -250,14 +266,19 @@ fn every_envelope_has_its_row() {
 /// The promise that stands above all: nothing is acknowledged that did not succeed, unless it was discarded.
 #[tokio::test(flavor = "current_thread")]
 async fn nothing_is_acknowledged_that_did_not_succeed() {
-    for rule in RULES.iter().filter(|rule| !matches!(rule.trigger, Trigger::Http | Trigger::Direct)) {
+    for rule in RULES.iter().filter(|rule| !matches!(rule.trigger, Trigger::Http | Trigger::Direct))
+    {
         let cells = cells(rule).await;
-        let is_acknowledged = |cell: &str| {
-            matches!(cell, "none failed" | "success") || cell.starts_with('2')
-        };
+        let is_acknowledged =
+            |cell: &str| matches!(cell, "none failed" | "success") || cell.starts_with('2');
         for (deed, cell) in DEEDS.iter().zip(&cells) {
             let expected = matches!(*deed, "success" | "discard");
-            assert_eq!(is_acknowledged(cell), expected, "{}: {deed} is answered: {cell}", rule.name);
+            assert_eq!(
+                is_acknowledged(cell),
+                expected,
+                "{}: {deed} is answered: {cell}",
+                rule.name
+            );
         }
     }
 }

@@ -47,10 +47,13 @@ const EVENTARC: &str = "Eventarc sends it again for 24 hours, after 10 s at firs
                         API only where `retryPolicy` says so";
 const DUPLICATES: &str = "no order; now and then twice: `idempotency_key()` is the same";
 
-const ASYNC_SOURCE: &str = "docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html";
+const ASYNC_SOURCE: &str =
+    "docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html";
 const SQS_SOURCE: &str = "docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html";
-const KINESIS_SOURCE: &str = "docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html";
-const DYNAMODB_SOURCE: &str = "docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html";
+const KINESIS_SOURCE: &str =
+    "docs.aws.amazon.com/lambda/latest/dg/services-kinesis-batchfailurereporting.html";
+const DYNAMODB_SOURCE: &str =
+    "docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html";
 const KAFKA_SOURCE: &str = "docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html";
 const PUSH_SOURCE: &str = "cloud.google.com/pubsub/docs/push";
 const EVENTARC_SOURCE: &str = "cloud.google.com/eventarc/docs/retry-events";

@@ -64,7 +64,9 @@ fn sample(trigger: Trigger) -> BoxedStrategy<Sample> {
                 Sample::Database(changes)
             })
             .boxed(),
-        Trigger::Event => event().prop_map(Sample::Cloud).boxed(),
+        Trigger::Event => {
+            prop_oneof![3 => event(), 1 => websocket()].prop_map(Sample::Cloud).boxed()
+        }
         _ => json().prop_map(|json| Sample::Direct(json.into())).boxed(),
     }
 }
@@ -208,6 +210,30 @@ fn event() -> impl Strategy<Value = CloudEvent> {
                 None => event,
             }
         })
+}
+
+/// What a WebSocket API sends, and nothing else does.
+fn websocket() -> impl Strategy<Value = CloudEvent> {
+    let kind = prop_oneof![Just("connect"), Just("message"), Just("disconnect")];
+    (id(), kind, id(), option::of(json())).prop_map(|(id, kind, connection, data)| {
+        let ty = format!("aws.apigateway.websocket.{kind}");
+        let mut event = CloudEvent::new(id, "//abc.execute-api.us-east-1.amazonaws.com/prod", ty);
+        event.subject = Some(if kind == "message" { "$default" } else { "$connect" }.to_owned());
+        event.time = rfc3339::parse("2026-03-04T05:06:07.089Z");
+        for (name, value) in [
+            ("apiid", "abc"),
+            ("connectionid", &connection),
+            ("domainname", "abc.execute-api.us-east-1.amazonaws.com"),
+            ("stage", "prod"),
+            ("sourceip", "192.0.2.1"),
+        ] {
+            event.extensions.insert(name.to_owned(), value.to_owned());
+        }
+        match data.filter(|_| kind == "message") {
+            Some(data) => event.with_json(data),
+            None => event,
+        }
+    })
 }
 
 fn change() -> impl Strategy<Value = DocumentChange> {
