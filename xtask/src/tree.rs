@@ -12,6 +12,9 @@ use crate::command::{self, cargo};
 /// What a function's binary never links. A star at the end stands for any rest of the name.
 const NOT_IN_A_FUNCTION: &[&str] =
     &["aws-sdk*", "aws-config", "google-cloud*", "reqwest", "rustls", "clap", "zip"];
+/// Who builds archives in CI must not build what uploads them.
+const NOT_IN_PACKAGE: &[&str] =
+    &["aws-sdk*", "aws-config", "google-cloud*", "reqwest", "rustls", "clap", "tokio", "hyper"];
 const NOT_IN_CORE: &[&str] = &["tokio", "hyper"];
 
 /// A package, and what its tree must not hold.
@@ -54,6 +57,7 @@ fn rules() -> Result<Vec<Rule>> {
         Rule::new("omnifn", &[], NOT_IN_A_FUNCTION),
         Rule::new("hello", &[], NOT_IN_A_FUNCTION),
         Rule::new("omnifn-core", &["--all-features"], NOT_IN_CORE),
+        Rule::new("omnifn-package", &["--all-features"], NOT_IN_PACKAGE),
     ];
     let runtimes = runtimes()?;
     for runtime in &runtimes {
