@@ -29,6 +29,8 @@ const EXIT_CODES: &str =
 pub(crate) enum Command {
     #[command(visible_alias = "watch")]
     Dev(Dev),
+    Build(crate::build::Build),
+    Inspect(crate::inspect::Inspect),
 }
 
 /// How results and progress are shown.

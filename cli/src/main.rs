@@ -1,9 +1,11 @@
 //! `cargo omnifn`: run, compare and ship cloud functions.
 
 mod args;
+mod build;
 mod dev;
 mod error;
 mod exit;
+mod inspect;
 mod interrupt;
 mod project;
 mod shell;
@@ -18,6 +20,8 @@ fn main() -> ExitCode {
     let shell = Shell::new(&arguments.output);
     let done = match arguments.command {
         Command::Dev(options) => dev::run(&options, &shell),
+        Command::Build(options) => build::run(&options, &shell),
+        Command::Inspect(options) => inspect::run(&options, &shell),
     };
     let exit = done.unwrap_or_else(|error| {
         Shell::error(&error);
