@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Parity(Parity),
     #[command(subcommand)]
     Event(Event),
+    Build(crate::build::Build),
+    Inspect(crate::inspect::Inspect),
 }
 
 /// How results and progress are shown.

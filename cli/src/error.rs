@@ -94,3 +94,15 @@ impl From<omnifn_local::Error> for Error {
         }
     }
 }
+
+impl From<omnifn_package::Error> for Error {
+    fn from(error: omnifn_package::Error) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Failed };
+        let converted =
+            Self { exit, ..Self::failed(error.to_string()) }.details(error.output().to_vec());
+        match error::Error::source(&error) {
+            Some(cause) => converted.caused_by(cause),
+            None => converted,
+        }
+    }
+}

@@ -2,10 +2,12 @@
 
 mod answers;
 mod args;
+mod build;
 mod dev;
 mod error;
 mod event;
 mod exit;
+mod inspect;
 mod interrupt;
 mod parity;
 mod project;
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         Command::Dev(options) => dev::run(&options, &shell),
         Command::Parity(options) => parity::run(&options, &shell),
         Command::Event(command) => event::run(&command, &shell),
+        Command::Build(options) => build::run(&options, &shell),
+        Command::Inspect(options) => inspect::run(&options, &shell),
     };
     let exit = done.unwrap_or_else(|error| {
         Shell::error(&error);

@@ -15,15 +15,15 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::command::{self, cargo};
 
 const VERSION: &str = "0.13.2";
-/// One for each core of a small machine.
-const AT_ONCE: usize = 2;
-
 /// What to fuzz.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// How long each target runs. CI takes 20, a thorough search 600.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// How many targets run at the same time: one for each core of a small machine.
+    #[arg(long, default_value_t = 2, value_name = "TARGETS")]
+    at_once: usize,
     /// This target alone, such as `gcp_database`; may be repeated.
     #[arg(long, value_name = "NAME")]
     target: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let next = || queue.lock().ok().and_then(|mut queue| queue.next());
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..options.at_once.max(1) {
             scope.spawn(|| {
                 while let Some(target) = next() {
                     match search(&programs, &fuzz, target, time) {

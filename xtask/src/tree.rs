@@ -14,6 +14,9 @@ const NOT_IN_A_FUNCTION: &[&str] =
     &["aws-sdk*", "aws-config", "google-cloud*", "reqwest", "rustls", "clap", "zip"];
 /// What only comes with the feature `otlp`, which is not on unless it is asked for.
 const WITH_OTLP: &[&str] = &["opentelemetry*", "tracing-opentelemetry", "tracing-subscriber"];
+/// Who builds archives in CI must not build what uploads them.
+const NOT_IN_PACKAGE: &[&str] =
+    &["aws-sdk*", "aws-config", "google-cloud*", "reqwest", "rustls", "clap", "tokio", "hyper"];
 const NOT_IN_CORE: &[&str] = &["tokio", "hyper"];
 
 /// A package, and what its tree must not hold.
@@ -57,6 +60,7 @@ fn rules() -> Result<Vec<Rule>> {
         Rule::new("hello", &[], NOT_IN_A_FUNCTION),
         Rule::new("hello", &[], WITH_OTLP),
         Rule::new("omnifn-core", &["--all-features"], NOT_IN_CORE),
+        Rule::new("omnifn-package", &["--all-features"], NOT_IN_PACKAGE),
     ];
     let runtimes = runtimes()?;
     for runtime in &runtimes {
