@@ -1,6 +1,7 @@
 //! `cargo omnifn inspect`: what is in an archive, and which cloud takes it.
 
 use crate::{
+    args::Format,
     build::megabytes,
     error::{Error, Result},
     exit::Exit,
@@ -28,7 +29,10 @@ Example:
 
 pub(crate) fn run(options: &Inspect, shell: &Shell) -> Result<Exit> {
     let inspection = Inspection::of(&options.archive)?;
-    let shown = if shell.is_json() { as_json(&inspection)? } else { as_text(&inspection) };
+    let shown = match shell.format() {
+        Format::Text => as_text(&inspection),
+        Format::Json | Format::Ndjson => as_json(&inspection)?,
+    };
     Shell::print(&shown);
     let is_of_use = inspection.fits.iter().any(|fit| fit.problem.is_none());
     Ok(if is_of_use { Exit::Done } else { Exit::Failed })

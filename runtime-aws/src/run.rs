@@ -198,7 +198,8 @@ impl Runner {
         let (invocation, deadline) = (context.invocation(), context.deadline);
         let reply = span.run(pin!(self.invoke(event, context, origin, &span))).await;
         // Else the span ends here: what is sent after an answer must hold it.
-        let span = invocation.has_deferred().then_some(span);
+        let goes_on = invocation.has_deferred() || matches!(reply, Reply::Stream { .. });
+        let span = goes_on.then_some(span);
         (reply, Some(Tail { invocation, deadline, span }))
     }
 
@@ -307,6 +308,7 @@ pub(crate) async fn posted(
     post: impl AsyncFnOnce(StreamedAnswer) -> bool,
 ) -> bool {
     let deadline = tail.and_then(|tail| Some((tail.deadline?, tail.invocation.clone())));
+    answer = answer.within(tail.and_then(|tail| tail.span.clone()));
     if let Some((at, invocation)) = &deadline {
         answer = answer.ending_before(*at, invocation.clone());
     }

@@ -8,9 +8,10 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONTENT_TYPE, TRAILER, TRANSFER_ENCODING},
 };
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use omnifn_core::{
-    Body, BoxFuture, Deadline, Error, ErrorKind, Invocation, Result, Signal, within_deadline,
+    Body, BoxFuture, Deadline, Error, ErrorKind, Invocation, InvocationSpan, Result, Signal,
+    within_deadline,
 };
 use std::{
     convert::Infallible,
@@ -47,6 +48,8 @@ pub(crate) struct StreamedAnswer {
     prelude: Bytes,
     body: Option<Body>,
     expiry: Option<BoxFuture<'static, ()>>,
+    /// The invocation's, which is not over before the stream is.
+    span: Option<InvocationSpan>,
     ended: Ended,
 }
 
@@ -63,7 +66,14 @@ impl Drop for Ended {
 impl StreamedAnswer {
     pub(crate) fn new(id: &str, prelude: Bytes, body: Body) -> Self {
         let body = Some(body);
-        Self { id: id.to_owned(), prelude, body, expiry: None, ended: Ended::default() }
+        let (expiry, span, ended) = (None, None, Ended::default());
+        Self { id: id.to_owned(), prelude, body, expiry, span, ended }
+    }
+
+    /// What the stream logs belongs to this invocation.
+    pub(crate) fn within(mut self, span: Option<InvocationSpan>) -> Self {
+        self.span = span;
+        self
     }
 
     /// Ends the stream a margin before this time, after it has cancelled the invocation.
@@ -103,7 +113,19 @@ impl http_body::Body for StreamedAnswer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
-        let this = &mut *self;
+        match self.span.clone() {
+            Some(span) => span.in_scope(|| self.poll_stream(cx)),
+            None => self.poll_stream(cx),
+        }
+    }
+}
+
+impl StreamedAnswer {
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+        let this = self;
         if !this.prelude.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.prelude)))));
         }

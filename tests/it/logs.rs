@@ -78,6 +78,17 @@ async fn lambdas_text_names_the_invocation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_stream_logs_names_its_invocation() {
+    let api = api().await;
+    let json = [("AWS_LAMBDA_LOG_FORMAT", "json"), ("OMNIFN_RESPONSE_STREAM", "1")];
+    let function = Process::on_lambda(&api, &json);
+    assert_eq!(invoke(&api, event("/streamed")).await, "chunk");
+    let line = function.json_with("in the stream").await;
+    assert_eq!(line["requestId"].as_str().map(str::len), Some(36), "{line}");
+    function.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clouds_of_googles_get_its_json() {
     let (function, port) = Process::on_cloud_run(&[("GOOGLE_CLOUD_PROJECT", "shop-1")]).await;
     let headers = format!(

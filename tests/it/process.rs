@@ -3,7 +3,8 @@
 //! The process is this test program, told to run one test alone, which is the function.
 
 use omnifn::{
-    App, BoxError, Context, Message, Request, Response, Result, discard, each, http::HeaderMap,
+    App, Body, BoxError, Context, Message, Request, Response, Result, discard, each,
+    http::HeaderMap,
 };
 use omnifn_local::runtime_api::{Invocation, Reply, RuntimeApi};
 use serde_json::{Value, json};
@@ -33,6 +34,13 @@ async fn shop(request: Request, context: Context) -> Result<Response> {
         "/error" => Err("the database is down")?,
         "/slow" => tokio::time::sleep(Duration::from_millis(20)).await,
         "/deferred" => context.defer(async { tracing::info!("deferred") }),
+        "/streamed" => {
+            let chunk = async {
+                tracing::info!("in the stream");
+                Result::<_, BoxError>::Ok("chunk")
+            };
+            return Ok(Response::new(Body::from_stream(futures_util::stream::once(chunk))));
+        }
         _ => {}
     }
     let span = tracing::info_span!("checkout", order = 7);
@@ -190,6 +198,7 @@ pub(crate) async fn invoke(api: &RuntimeApi, invocation: Invocation) -> String {
             let body: Value = serde_json::from_slice(&body).unwrap();
             body["body"].as_str().unwrap_or_default().to_owned()
         }
+        Reply::Streamed { body, .. } => String::from_utf8(body.into()).unwrap(),
         other => panic!("{other:?}"),
     }
 }

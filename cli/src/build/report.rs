@@ -1,7 +1,7 @@
 //! What was built, and where it is.
 
 use super::megabytes;
-use crate::shell::Shell;
+use crate::{args::Format, shell::Shell};
 use omnifn_package::Artifact;
 use serde::Serialize;
 use std::{
@@ -22,8 +22,11 @@ struct Row<'a> {
 }
 
 pub(super) fn show(written: &[(Artifact, PathBuf)], shell: &Shell) {
-    let shown = if shell.is_json() { as_json(written) } else { as_text(written) };
-    Shell::print(&shown);
+    Shell::print(&match shell.format() {
+        Format::Text => as_text(written),
+        Format::Json => as_json(written),
+        Format::Ndjson => written.iter().map(|row| line(&self::row(row))).collect(),
+    });
 }
 
 /// One line for each archive.
@@ -42,7 +45,14 @@ fn as_text(written: &[(Artifact, PathBuf)]) -> String {
 
 /// One line: `{"artifacts": [{"path", "binary", "provider", "sha256", ..}]}`.
 fn as_json(written: &[(Artifact, PathBuf)]) -> String {
-    let artifacts = written.iter().map(|(artifact, path)| Row { path, artifact }).collect();
-    let line = serde_json::to_string(&Report { artifacts }).unwrap_or_default();
+    line(&Report { artifacts: written.iter().map(row).collect() })
+}
+
+fn row((artifact, path): &(Artifact, PathBuf)) -> Row<'_> {
+    Row { path, artifact }
+}
+
+fn line(value: &impl Serialize) -> String {
+    let line = serde_json::to_string(value).unwrap_or_default();
     format!("{line}\n")
 }

@@ -170,21 +170,17 @@ fn of_cloud_run(reply: &omnifn::Response) -> String {
 
 async fn cells(rule: &Rule) -> Vec<String> {
     let deeds = DEEDS.map(|deed| async move {
-        match rule.provider {
-            "aws" => {
-                let partial = match rule.partial {
-                    Partial::Reported => PartialBatch::Always,
-                    _ => PartialBatch::Never,
-                };
-                let codec = AwsCodec::new(partial);
-                let replies = replies(&codec, rule.trigger, rule.envelope, deed).await;
-                of_lambda(rule.trigger, &replies[0])
-            }
-            _ => {
-                let replies = replies(&GcpCodec, rule.trigger, rule.envelope, deed).await;
-                of_cloud_run(&replies[0])
-            }
+        if rule.provider == "gcp" {
+            let replies = replies(&GcpCodec, rule.trigger, rule.envelope, deed).await;
+            return of_cloud_run(&replies[0]);
         }
+        let partial = if rule.partial == Partial::Reported {
+            PartialBatch::Always
+        } else {
+            PartialBatch::Never
+        };
+        let replies = replies(&AwsCodec::new(partial), rule.trigger, rule.envelope, deed).await;
+        of_lambda(rule.trigger, &replies[0])
     });
     join_all(deeds).await
 }
