@@ -88,7 +88,9 @@ impl Function {
             context.set_state(state.clone());
         }
         match event {
-            Event::CloudBatch(batch) if !self.handler.takes_cloud_batches() => {
+            Event::CloudBatch(batch)
+                if self.trigger() == Trigger::Event && !self.handler.takes_cloud_batches() =>
+            {
                 Box::pin(self.invoke_each(batch, context)).await
             }
             event => CatchUnwind::new(self.handler.invoke(event, context)).await?,

@@ -3,7 +3,9 @@
 use crate::{
     api::{Api, ErrorReport, INVOCATION_ID, REQUEST_ID},
     env,
-    event::{AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
+    event::{
+        AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, error_document, too_large,
+    },
     extension,
     stream::StreamedAnswer,
 };
@@ -346,9 +348,8 @@ async fn whole(outcome: Outcome) -> Result<Outcome> {
 }
 
 pub(crate) fn report(error_type: &str, error: &Error) -> ErrorReport {
-    let message = error.to_string();
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message });
-    ErrorReport { error_type: error_type.to_owned(), body: body.to_string().into() }
+    let body = error_document(error_type, &error.to_string());
+    ErrorReport { error_type: error_type.to_owned(), body: body.into() }
 }
 
 /// The output of `work`, or `None` once `signal` is raised.

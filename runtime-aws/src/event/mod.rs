@@ -141,6 +141,11 @@ impl Codec for AwsCodec {
     type Origin = Origin;
     type Reply = Reply;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "where the trigger is known, so is which decoders are of use; it has one caller"
+    )]
+    #[inline(always)]
     fn decode(
         &self,
         trigger: Trigger,
@@ -262,8 +267,13 @@ pub(crate) fn error_reply(error: &Error) -> Reply {
 }
 
 /// What Lambda takes as the description of a failure.
-pub(crate) fn error_document(error_type: &str, message: &str) -> String {
-    serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string()
+pub(crate) fn error_document(error_type: &str, message: &str) -> Vec<u8> {
+    let mut out = br#"{"errorMessage":"#.to_vec();
+    text::write(&mut out, message);
+    out.extend_from_slice(br#","errorType":"#);
+    text::write(&mut out, error_type);
+    out.push(b'}');
+    out
 }
 
 /// What a Runtime API message says of its invocation, for those who need more than the neutral types hold. It
