@@ -1,7 +1,7 @@
 //! The loop: next -> decode -> invoke -> encode -> answer.
 
 use crate::{
-    api::{Api, ErrorReport, INVOCATION_ID, REQUEST_ID},
+    api::{Api, ErrorReport, FUNCTION_ARN, INVOCATION_ID, REQUEST_ID, TENANT_ID, named},
     env,
     event::{
         AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, error_document, too_large,
@@ -144,10 +144,10 @@ impl Runner {
                 return Ok(());
             };
             let (parts, event) = next?;
-            let (id, echo) =
-                (parts.headers.get(REQUEST_ID).cloned(), parts.headers.get(INVOCATION_ID).cloned());
+            let [id, echo] =
+                named(&parts.headers, [REQUEST_ID, INVOCATION_ID]).map(Option::<&_>::cloned);
             let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-            let (reply, tail) = self.answer(parts.headers, event).await;
+            let (reply, tail) = self.answer(id, parts.headers, event).await;
             match reply {
                 Reply::Response(body) => api.post_response(id, echo.as_ref(), body).await,
                 Reply::Stream { prelude, body } => {
@@ -170,10 +170,10 @@ impl Runner {
     /// Everything between an event and its answer; never fails, since a failure is an answer too.
     pub(crate) async fn answer(
         &self,
+        id: &str,
         headers: http::HeaderMap,
         event: Bytes,
     ) -> (Reply, Option<Tail>) {
-        let id = headers.get(REQUEST_ID).cloned();
         let mut request = http::Request::new(());
         *request.headers_mut() = headers;
         let (parts, ()) = request.into_parts();
@@ -181,7 +181,6 @@ impl Runner {
             match self.codec.decode(self.function.trigger(), parts, event.into()) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
-                    let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
                     let span = self.open(None, &mut Context::new(id));
                     // Any client can send what is no request; any other event is lost for its function.
                     span.in_scope(|| {
@@ -213,8 +212,8 @@ impl Runner {
         context.platform = "aws_lambda";
         let mut details = SpanDetails::default();
         if let Some(envelope) = context.extensions().get::<LambdaInvocation>() {
-            details.resource_id = envelope.invoked_function_arn().map(unqualified);
-            details.tenant_id = envelope.tenant_id();
+            let [arn, tenant] = envelope.texts([FUNCTION_ARN, TENANT_ID]);
+            (details.resource_id, details.tenant_id) = (arn.map(unqualified), tenant);
         }
         let span = InvocationSpan::open(self.function.trigger(), event, context, details);
         span.join(context);
@@ -424,7 +423,7 @@ mod tests {
         let event = r#"{"Records":[{"messageId":"m1","body":"","eventSource":"aws:sqs","eventSourceARN":"a"}]}"#;
         let log = Log::default();
         let guard = tracing::subscriber::set_default(log.clone());
-        let (reply, _) = runner.answer(http::HeaderMap::new(), event.into()).await;
+        let (reply, _) = runner.answer("1", http::HeaderMap::new(), event.into()).await;
         drop(guard);
         assert!(matches!(reply, Reply::Error { .. }), "{reply:?}");
         let log = log.0.lock().unwrap();

@@ -122,7 +122,8 @@ impl Instance {
         }
         // A sender that hangs up does not end the work on its event.
         let work = tokio::spawn(async move {
-            let (response, tail) = call.collect_and_run(parts, body, permit).await;
+            // In a box of its own: a task's future is moved several times before it runs.
+            let (response, tail) = Box::pin(call.collect_and_run(parts, body, permit)).await;
             tail.run().await;
             response
         });

@@ -322,19 +322,29 @@ impl LambdaInvocation {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok().filter(|text| !text.is_empty())
+        let [text] = self.texts([name]);
+        text
+    }
+
+    /// Of each of these headers the text, if it has one.
+    pub(crate) fn texts<const N: usize>(&self, names: [&str; N]) -> [Option<&str>; N] {
+        api::named(&self.headers, names).map(|value| {
+            std::str::from_utf8(value?.as_bytes()).ok().filter(|text| !text.is_empty())
+        })
     }
 }
 
 /// Reads the headers. One that is missing or malformed leaves its field empty: the event itself is what counts.
 fn context(headers: HeaderMap, event: Bytes) -> Context {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let mut context = Context::new(text(api::REQUEST_ID).unwrap_or_default());
+    let names = [api::REQUEST_ID, api::DEADLINE_MS, api::TRACE_ID];
+    let [id, deadline, trace] =
+        api::named(&headers, names).map(|value| value.and_then(|value| value.to_str().ok()));
+    let mut context = Context::new(id.unwrap_or_default());
     context.platform = "aws_lambda";
-    context.deadline = text(api::DEADLINE_MS)
+    context.deadline = deadline
         .and_then(|milliseconds| milliseconds.parse().ok())
         .and_then(|milliseconds| UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)));
-    context.trace = text(api::TRACE_ID).map(TraceContext::from_xray).unwrap_or_default();
+    context.trace = trace.map(TraceContext::from_xray).unwrap_or_default();
     context.set_raw(Raw::whole(event.clone()));
     context.extensions_mut().insert(LambdaInvocation { headers, event });
     context

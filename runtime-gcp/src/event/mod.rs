@@ -110,6 +110,11 @@ impl Codec for GcpCodec {
         decode(origin, parts, body).map_err(|error| Refused { error, origin })
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "as `decode`: where the origin is known, so are the answers"
+    )]
+    #[inline(always)]
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Response {
         reply::encode(origin, outcome)
     }

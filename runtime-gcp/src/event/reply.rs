@@ -21,6 +21,8 @@ pub(crate) enum Status {
     Error,
 }
 
+#[expect(clippy::inline_always, reason = "where the origin is known, so are the answers")]
+#[inline(always)]
 pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
     match outcome {
         Ok(Outcome::Response(response)) => response,
