@@ -4,7 +4,8 @@ use crate::{
     api::{Api, ErrorReport, FUNCTION_ARN, INVOCATION_ID, REQUEST_ID, TENANT_ID, named},
     env,
     event::{
-        AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, error_document, too_large,
+        AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, error_document, error_reply,
+        too_large,
     },
     extension,
     stream::StreamedAnswer,
@@ -192,7 +193,7 @@ impl Runner {
                     });
                     let outcome = Err(refused.error);
                     span.finish(&outcome);
-                    return (self.codec.encode(refused.origin, outcome), None);
+                    return (self.encode(refused.origin, outcome), None);
                 }
             };
         let span = self.open(Some(&event), &mut context);
@@ -201,6 +202,20 @@ impl Runner {
         // Else the span ends here: what is sent after an answer must hold it.
         let span = invocation.has_deferred().then_some(span);
         (reply, Some(Tail { invocation, deadline, span }))
+    }
+
+    /// Writes the answer. HTTP is told apart by the function's trigger, so that a binary with no other function holds none
+    /// of the other answers.
+    fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
+        match (self.function.trigger(), origin, outcome) {
+            (Trigger::Http, Origin::Http(envelope), outcome) => {
+                self.codec.encode_http(envelope, outcome)
+            }
+            // What is no HTTP event never reached the function.
+            (Trigger::Http, _, Err(error)) => error_reply(&error),
+            (Trigger::Http, _, Ok(_)) => error_reply(&Error::from("this event is no HTTP event")),
+            (_, origin, outcome) => self.codec.encode(origin, outcome),
+        }
     }
 
     /// Completes the context, and opens the invocation's span.
@@ -245,7 +260,7 @@ impl Runner {
             Err(error) => tracing::error!(?error, "invocation failed"),
             Ok(_) => {}
         }
-        let reply = self.codec.encode(origin, outcome);
+        let reply = self.encode(origin, outcome);
         if let (Reply::Error { body, .. }, false) = (&reply, is_logged) {
             // An answer that is too large, a batch that fails as a whole: what calls the function seldom shows why.
             let reason = String::from_utf8_lossy(body);

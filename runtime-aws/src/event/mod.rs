@@ -122,6 +122,17 @@ impl AwsCodec {
         self.is_streaming && matches!(origin, Origin::Http(envelope) if envelope.can_stream())
     }
 
+    /// The answer to an HTTP event.
+    pub(crate) fn encode_http(&self, envelope: Envelope, outcome: Result<Outcome>) -> Reply {
+        if self.streams(&Origin::Http(envelope)) {
+            return http_response::stream(outcome);
+        }
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::TooLarge => error_reply(&error),
+            outcome => reply(http_response::encode(envelope, outcome)),
+        }
+    }
+
     /// Whether Lambda reads a partial answer to a batch of this event source.
     fn is_partial(&self, source: batch::Source, source_arn: &str) -> bool {
         source.reports_failures()
@@ -202,12 +213,9 @@ impl Codec for AwsCodec {
     }
 
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
-        if self.streams(&origin) {
-            return http_response::stream(outcome);
-        }
         let document = match (origin, outcome) {
+            (Origin::Http(envelope), outcome) => return self.encode_http(envelope, outcome),
             (_, Err(error)) if error.kind() == ErrorKind::TooLarge => return error_reply(&error),
-            (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
             (Origin::Batch(origin), Ok(Outcome::Batch(outcome))) => {
                 match batch::encode(&origin, &outcome) {
                     Ok(document) => document,
@@ -239,11 +247,16 @@ impl Codec for AwsCodec {
                 return error_reply(&Error::from(message));
             }
         };
-        if document.len() > MAX_RESPONSE_BYTES {
-            return error_reply(&too_large(&format!("{} bytes of JSON", document.len())));
-        }
-        Reply::Response(document)
+        reply(document)
     }
+}
+
+/// A document that is sent, if it is not too large.
+fn reply(document: Bytes) -> Reply {
+    if document.len() > MAX_RESPONSE_BYTES {
+        return error_reply(&too_large(&format!("{} bytes of JSON", document.len())));
+    }
+    Reply::Response(document)
 }
 
 /// An answer that is larger than Lambda takes.
