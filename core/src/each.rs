@@ -87,7 +87,8 @@ where
             // The handler is called inside the future, so that a panic before its first `await` is caught too.
             let span = tracing::debug_span!("message", messaging.message.id = message.id());
             let work = async move { (self.handler)(message, context).await.into_output() };
-            Box::pin(work.instrument(span))
+            // Only where somebody looks at such spans is there one to enter, and the future to be moved once more.
+            if span.is_disabled() { Box::pin(work) } else { Box::pin(work.instrument(span)) }
         };
         let mut waiting = lanes(batch.items);
         let mut running: Vec<Running<'_, T>> = Vec::new();

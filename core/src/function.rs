@@ -1,6 +1,6 @@
 use crate::{
     Batch, BoxFuture, CatchUnwind, CloudEvent, Context, Error, ErrorKind, Event, FromEvent,
-    Handler, IntoOutput, Outcome, Result, Trigger,
+    Handler, IntoOutput, Outcome, Result, Trigger, event::used,
 };
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
@@ -63,6 +63,7 @@ impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
 impl Function {
     /// Erases the types of a handler.
     pub fn new<E: FromEvent, H: Handler<E>>(handler: H) -> Self {
+        used::note::<E>();
         let handler = Arc::new(Typed(handler, PhantomData));
         Self { trigger: E::TRIGGER, handler, state: None }
     }
@@ -74,7 +75,7 @@ impl Function {
 
     /// What invokes this function.
     pub fn trigger(&self) -> Trigger {
-        self.trigger
+        used::used(self.trigger)
     }
 
     /// Handles one event.
@@ -87,7 +88,9 @@ impl Function {
             context.set_state(state.clone());
         }
         match event {
-            Event::CloudBatch(batch) if !self.handler.takes_cloud_batches() => {
+            Event::CloudBatch(batch)
+                if self.trigger() == Trigger::Event && !self.handler.takes_cloud_batches() =>
+            {
                 Box::pin(self.invoke_each(batch, context)).await
             }
             event => CatchUnwind::new(self.handler.invoke(event, context)).await?,

@@ -34,15 +34,27 @@ impl TraceContext {
     /// Reads the W3C headers `traceparent` and `tracestate`, else Google's `X-Cloud-Trace-Context`, else
     /// AWS's `X-Amzn-Trace-Id`. What cannot be read is left out.
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(traceparent) = text("traceparent").and_then(traceparent) {
+        let (mut w3c, mut google, mut amazon) = (None, None, None);
+        // One pass: a request has few headers, and to look up a name that is not there costs more than to compare it.
+        for (name, value) in headers {
+            let found = match name.as_str() {
+                "traceparent" => &mut w3c,
+                "x-cloud-trace-context" => &mut google,
+                "x-amzn-trace-id" => &mut amazon,
+                _ => continue,
+            };
+            if found.is_none() {
+                *found = Some(value);
+            }
+        }
+        if let Some(traceparent) = text(w3c).and_then(traceparent) {
             return Self {
                 traceparent: Some(traceparent),
                 tracestate: tracestate(headers),
                 bare: None,
             };
         }
-        match (text("x-cloud-trace-context"), text("x-amzn-trace-id")) {
+        match (text(google), text(amazon)) {
             (Some(value), _) => Self::from_cloud_trace(value),
             (None, Some(value)) => Self::from_xray(value),
             (None, None) => Self::default(),
@@ -130,6 +142,10 @@ impl TraceContext {
             }
         }
     }
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value?.to_str().ok()
 }
 
 /// What `value` says to a reader of version 00: the text itself, or a later version's first four fields.

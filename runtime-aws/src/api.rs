@@ -22,6 +22,23 @@ pub(crate) const TENANT_ID: &str = "lambda-runtime-aws-tenant-id";
 pub(crate) const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 pub(crate) const FUNCTION_ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
+/// The first header of each of these names. One pass: a message has few headers, and to look one up, each name is hashed.
+#[inline]
+pub(crate) fn named<'h, const N: usize>(
+    headers: &'h http::HeaderMap,
+    names: [&str; N],
+) -> [Option<&'h HeaderValue>; N] {
+    let mut found = [None; N];
+    for (name, value) in headers {
+        for (wanted, found) in names.iter().zip(&mut found) {
+            if found.is_none() && name.as_str() == *wanted {
+                *found = Some(value);
+            }
+        }
+    }
+    found
+}
+
 /// How long to wait before the n-th new attempt; the last one is final.
 const BACKOFF_MS: [u64; 6] = [0, 10, 50, 200, 500, 1000];
 

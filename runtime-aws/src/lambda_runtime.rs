@@ -114,7 +114,7 @@ impl Service<LambdaInvocation> for Answer {
         Box::pin(async move {
             let echo = invocation.parts.headers.get(INVOCATION_ID).cloned();
             let id = invocation.context.request_id;
-            let (reply, tail) = runner.answer(invocation.parts.headers, invocation.body).await;
+            let (reply, tail) = runner.answer(&id, invocation.parts.headers, invocation.body).await;
             match reply {
                 Reply::Response(body) => {
                     post(&client, whole_request(&id, echo, None, body), &id).await;

@@ -1,9 +1,12 @@
 //! The loop: next -> decode -> invoke -> encode -> answer.
 
 use crate::{
-    api::{Api, ErrorReport, INVOCATION_ID, REQUEST_ID},
+    api::{Api, ErrorReport, FUNCTION_ARN, INVOCATION_ID, REQUEST_ID, TENANT_ID, named},
     env,
-    event::{AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, too_large},
+    event::{
+        AwsCodec, LambdaInvocation, MAX_RESPONSE_BYTES, Origin, Reply, error_document, error_reply,
+        too_large,
+    },
     extension,
     stream::StreamedAnswer,
 };
@@ -142,10 +145,10 @@ impl Runner {
                 return Ok(());
             };
             let (parts, event) = next?;
-            let (id, echo) =
-                (parts.headers.get(REQUEST_ID).cloned(), parts.headers.get(INVOCATION_ID).cloned());
+            let [id, echo] =
+                named(&parts.headers, [REQUEST_ID, INVOCATION_ID]).map(Option::<&_>::cloned);
             let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-            let (reply, tail) = self.answer(parts.headers, event).await;
+            let (reply, tail) = self.answer(id, parts.headers, event).await;
             match reply {
                 Reply::Response(body) => api.post_response(id, echo.as_ref(), body).await,
                 Reply::Stream { prelude, body } => {
@@ -168,10 +171,10 @@ impl Runner {
     /// Everything between an event and its answer; never fails, since a failure is an answer too.
     pub(crate) async fn answer(
         &self,
+        id: &str,
         headers: http::HeaderMap,
         event: Bytes,
     ) -> (Reply, Option<Tail>) {
-        let id = headers.get(REQUEST_ID).cloned();
         let mut request = http::Request::new(());
         *request.headers_mut() = headers;
         let (parts, ()) = request.into_parts();
@@ -179,7 +182,6 @@ impl Runner {
             match self.codec.decode(self.function.trigger(), parts, event.into()) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
-                    let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
                     let span = self.open(None, &mut Context::new(id));
                     // Any client can send what is no request; any other event is lost for its function.
                     span.in_scope(|| {
@@ -191,7 +193,7 @@ impl Runner {
                     });
                     let outcome = Err(refused.error);
                     span.finish(&outcome);
-                    return (self.codec.encode(refused.origin, outcome), None);
+                    return (self.encode(refused.origin, outcome), None);
                 }
             };
         let span = self.open(Some(&event), &mut context);
@@ -203,6 +205,20 @@ impl Runner {
         (reply, Some(Tail { invocation, deadline, span }))
     }
 
+    /// Writes the answer. HTTP is told apart by the function's trigger, so that a binary with no other function holds none
+    /// of the other answers.
+    fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
+        match (self.function.trigger(), origin, outcome) {
+            (Trigger::Http, Origin::Http(envelope), outcome) => {
+                self.codec.encode_http(envelope, outcome)
+            }
+            // What is no HTTP event never reached the function.
+            (Trigger::Http, _, Err(error)) => error_reply(&error),
+            (Trigger::Http, _, Ok(_)) => error_reply(&Error::from("this event is no HTTP event")),
+            (_, origin, outcome) => self.codec.encode(origin, outcome),
+        }
+    }
+
     /// Completes the context, and opens the invocation's span.
     fn open(&self, event: Option<&Event>, context: &mut Context) -> InvocationSpan {
         context.function = self.name.clone();
@@ -212,8 +228,8 @@ impl Runner {
         context.platform = "aws_lambda";
         let mut details = SpanDetails::default();
         if let Some(envelope) = context.extensions().get::<LambdaInvocation>() {
-            details.resource_id = envelope.invoked_function_arn().map(unqualified);
-            details.tenant_id = envelope.tenant_id();
+            let [arn, tenant] = envelope.texts([FUNCTION_ARN, TENANT_ID]);
+            (details.resource_id, details.tenant_id) = (arn.map(unqualified), tenant);
         }
         let span = InvocationSpan::open(self.function.trigger(), event, context, details);
         span.join(context);
@@ -245,7 +261,7 @@ impl Runner {
             Err(error) => tracing::error!(?error, "invocation failed"),
             Ok(_) => {}
         }
-        let reply = self.codec.encode(origin, outcome);
+        let reply = self.encode(origin, outcome);
         if let (Reply::Error { body, .. }, false) = (&reply, is_logged) {
             // An answer that is too large, a batch that fails as a whole: what calls the function seldom shows why.
             let reason = String::from_utf8_lossy(body);
@@ -348,9 +364,8 @@ async fn whole(outcome: Outcome) -> Result<Outcome> {
 }
 
 pub(crate) fn report(error_type: &str, error: &Error) -> ErrorReport {
-    let message = error.to_string();
-    let body = serde_json::json!({ "errorType": error_type, "errorMessage": message });
-    ErrorReport { error_type: error_type.to_owned(), body: body.to_string().into() }
+    let body = error_document(error_type, &error.to_string());
+    ErrorReport { error_type: error_type.to_owned(), body: body.into() }
 }
 
 /// The output of `work`, or `None` once `signal` is raised.
@@ -425,7 +440,7 @@ mod tests {
         let event = r#"{"Records":[{"messageId":"m1","body":"","eventSource":"aws:sqs","eventSourceARN":"a"}]}"#;
         let log = Log::default();
         let guard = tracing::subscriber::set_default(log.clone());
-        let (reply, _) = runner.answer(http::HeaderMap::new(), event.into()).await;
+        let (reply, _) = runner.answer("1", http::HeaderMap::new(), event.into()).await;
         drop(guard);
         assert!(matches!(reply, Reply::Error { .. }), "{reply:?}");
         let log = log.0.lock().unwrap();

@@ -5,7 +5,7 @@ use crate::{
     answer::{Answer, Tail},
     connection::Exchange,
     env::Settings,
-    event::{Status, text_reply},
+    event::{Origin, Status, text_reply},
     gauge::{Gauge, Permit},
     intake, menu,
 };
@@ -122,7 +122,8 @@ impl Instance {
         }
         // A sender that hangs up does not end the work on its event.
         let work = tokio::spawn(async move {
-            let (response, tail) = call.collect_and_run(parts, body, permit).await;
+            // In a box of its own: a task's future is moved several times before it runs.
+            let (response, tail) = Box::pin(call.collect_and_run(parts, body, permit)).await;
             tail.run().await;
             response
         });
@@ -179,16 +180,16 @@ impl Instance {
     }
 
     /// Twelve characters, as Google's own execution ids have (source of the Functions Frameworks).
-    fn execution_id(&self, count: u64) -> String {
+    fn execution_id(&self, count: u64) -> Arc<str> {
         const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut rest = self.random.hash_one((count, now));
-        let mut digit = || {
+        let id = [(); 12].map(|()| {
             let digit = DIGITS[usize::try_from(rest % 36).unwrap_or_default()];
             rest /= 36;
-            char::from(digit)
-        };
-        (0..12).map(|_| digit()).collect()
+            digit
+        });
+        std::str::from_utf8(&id).unwrap_or_default().into()
     }
 }
 
@@ -226,7 +227,7 @@ impl Call {
     /// Everything between a request and its response; never fails, since a failure is a response too.
     async fn run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
         let instance = &self.instance;
-        let Decoded { event, mut context, origin } =
+        let Decoded { event, mut context, .. } =
             match instance.codec.decode(self.function.trigger(), parts, body) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
@@ -236,7 +237,7 @@ impl Call {
                     });
                     let outcome = Err(refused.error);
                     span.finish(&outcome);
-                    let response = instance.codec.encode(refused.origin, outcome);
+                    let response = instance.codec.encode(self.origin(), outcome);
                     return (response, self.tail(None, permit));
                 }
             };
@@ -248,7 +249,7 @@ impl Call {
                 let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
                 span.finish(&outcome);
                 report(&outcome);
-                instance.codec.encode(origin, outcome)
+                instance.codec.encode(self.origin(), outcome)
             });
             span.run(work).await
         };
@@ -257,6 +258,12 @@ impl Call {
         let mut tail = self.tail(Some(invocation), permit);
         tail.span = is_going_on.then_some(span);
         (response, tail)
+    }
+
+    /// The event's origin, which its trigger tells. Asked of the function and not kept, so that a binary holds no answers
+    /// to triggers that it has no function of.
+    fn origin(&self) -> Origin {
+        Origin::of(self.function.trigger()).unwrap_or(Origin::Http)
     }
 
     /// Completes the context, and opens the invocation's span.
@@ -272,7 +279,7 @@ impl Call {
         let instance = &self.instance;
         let count = instance.invocations.fetch_add(1, Ordering::Relaxed);
         if context.invocation_id.is_empty() {
-            context.invocation_id = instance.execution_id(count).into();
+            context.invocation_id = instance.execution_id(count);
         }
         context.function = self.name.clone();
         context.version = instance.version.clone();

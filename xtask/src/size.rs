@@ -7,7 +7,10 @@ use anyhow::{Context, Result, bail};
 use crate::command::{self, cargo};
 
 /// Features of `hello`, and the most bytes that it may have with them. The one that users get is built last, and stays.
-const LIMITS: &[(&str, u64)] = &[("aws", 1_500_000), ("gcp", 1_500_000), ("aws,gcp", 2_000_000)];
+///
+/// `hello` has an HTTP function alone. With the decoders of the other triggers, which the optimizer leaves out of it, each
+/// would be above its limit.
+const LIMITS: &[(&str, u64)] = &[("aws", 1_500_000), ("gcp", 1_300_000), ("aws,gcp", 1_900_000)];
 
 pub(crate) fn run() -> Result<()> {
     let mut too_large = vec![];

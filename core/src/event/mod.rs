@@ -6,6 +6,7 @@ mod queue;
 mod raw;
 mod storage;
 mod timer;
+pub(crate) mod used;
 
 pub use batch::{Batch, Item};
 pub use cloud_event::CloudEvent;

@@ -265,7 +265,8 @@ fn uri(event: &HttpEvent<'_>, envelope: Envelope, headers: &HeaderMap) -> Result
 }
 
 fn scheme(headers: &HeaderMap) -> Result<&'static str> {
-    let Some(value) = headers.get("x-forwarded-proto") else { return Ok("https") };
+    static NAME: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    let Some(value) = headers.get(&NAME) else { return Ok("https") };
     // A chain of proxies writes a list, the client's own scheme first.
     let first =
         value.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();

@@ -122,6 +122,17 @@ impl AwsCodec {
         self.is_streaming && matches!(origin, Origin::Http(envelope) if envelope.can_stream())
     }
 
+    /// The answer to an HTTP event.
+    pub(crate) fn encode_http(&self, envelope: Envelope, outcome: Result<Outcome>) -> Reply {
+        if self.streams(&Origin::Http(envelope)) {
+            return http_response::stream(outcome);
+        }
+        match outcome {
+            Err(error) if error.kind() == ErrorKind::TooLarge => error_reply(&error),
+            outcome => reply(http_response::encode(envelope, outcome)),
+        }
+    }
+
     /// Whether Lambda reads a partial answer to a batch of this event source.
     fn is_partial(&self, source: batch::Source, source_arn: &str) -> bool {
         source.reports_failures()
@@ -141,6 +152,11 @@ impl Codec for AwsCodec {
     type Origin = Origin;
     type Reply = Reply;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "where the trigger is known, so is which decoders are of use; it has one caller"
+    )]
+    #[inline(always)]
     fn decode(
         &self,
         trigger: Trigger,
@@ -197,12 +213,9 @@ impl Codec for AwsCodec {
     }
 
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Reply {
-        if self.streams(&origin) {
-            return http_response::stream(outcome);
-        }
         let document = match (origin, outcome) {
+            (Origin::Http(envelope), outcome) => return self.encode_http(envelope, outcome),
             (_, Err(error)) if error.kind() == ErrorKind::TooLarge => return error_reply(&error),
-            (Origin::Http(envelope), outcome) => http_response::encode(envelope, outcome),
             (Origin::Batch(origin), Ok(Outcome::Batch(outcome))) => {
                 match batch::encode(&origin, &outcome) {
                     Ok(document) => document,
@@ -234,11 +247,16 @@ impl Codec for AwsCodec {
                 return error_reply(&Error::from(message));
             }
         };
-        if document.len() > MAX_RESPONSE_BYTES {
-            return error_reply(&too_large(&format!("{} bytes of JSON", document.len())));
-        }
-        Reply::Response(document)
+        reply(document)
     }
+}
+
+/// A document that is sent, if it is not too large.
+fn reply(document: Bytes) -> Reply {
+    if document.len() > MAX_RESPONSE_BYTES {
+        return error_reply(&too_large(&format!("{} bytes of JSON", document.len())));
+    }
+    Reply::Response(document)
 }
 
 /// An answer that is larger than Lambda takes.
@@ -262,8 +280,13 @@ pub(crate) fn error_reply(error: &Error) -> Reply {
 }
 
 /// What Lambda takes as the description of a failure.
-pub(crate) fn error_document(error_type: &str, message: &str) -> String {
-    serde_json::json!({ "errorType": error_type, "errorMessage": message }).to_string()
+pub(crate) fn error_document(error_type: &str, message: &str) -> Vec<u8> {
+    let mut out = br#"{"errorMessage":"#.to_vec();
+    text::write(&mut out, message);
+    out.extend_from_slice(br#","errorType":"#);
+    text::write(&mut out, error_type);
+    out.push(b'}');
+    out
 }
 
 /// What a Runtime API message says of its invocation, for those who need more than the neutral types hold. It
@@ -312,19 +335,29 @@ impl LambdaInvocation {
     }
 
     fn text(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok().filter(|text| !text.is_empty())
+        let [text] = self.texts([name]);
+        text
+    }
+
+    /// Of each of these headers the text, if it has one.
+    pub(crate) fn texts<const N: usize>(&self, names: [&str; N]) -> [Option<&str>; N] {
+        api::named(&self.headers, names).map(|value| {
+            std::str::from_utf8(value?.as_bytes()).ok().filter(|text| !text.is_empty())
+        })
     }
 }
 
 /// Reads the headers. One that is missing or malformed leaves its field empty: the event itself is what counts.
 fn context(headers: HeaderMap, event: Bytes) -> Context {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let mut context = Context::new(text(api::REQUEST_ID).unwrap_or_default());
+    let names = [api::REQUEST_ID, api::DEADLINE_MS, api::TRACE_ID];
+    let [id, deadline, trace] =
+        api::named(&headers, names).map(|value| value.and_then(|value| value.to_str().ok()));
+    let mut context = Context::new(id.unwrap_or_default());
     context.platform = "aws_lambda";
-    context.deadline = text(api::DEADLINE_MS)
+    context.deadline = deadline
         .and_then(|milliseconds| milliseconds.parse().ok())
         .and_then(|milliseconds| UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)));
-    context.trace = text(api::TRACE_ID).map(TraceContext::from_xray).unwrap_or_default();
+    context.trace = trace.map(TraceContext::from_xray).unwrap_or_default();
     context.set_raw(Raw::whole(event.clone()));
     context.extensions_mut().insert(LambdaInvocation { headers, event });
     context

@@ -1,7 +1,7 @@
 //! HTTP requests: the request as it came, with the URI that the client asked for.
 
 use http::{
-    HeaderMap, Uri,
+    HeaderMap, HeaderName, Uri,
     header::HOST,
     request::Parts,
     uri::{Authority, Scheme},
@@ -39,7 +39,8 @@ fn authority(headers: &HeaderMap) -> Result<Option<Authority>> {
 
 /// The front end ends TLS, and says in `X-Forwarded-Proto` which scheme its client used.
 fn scheme(headers: &HeaderMap) -> Result<Scheme> {
-    let Some(value) = headers.get("x-forwarded-proto") else { return Ok(Scheme::HTTP) };
+    static NAME: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    let Some(value) = headers.get(&NAME) else { return Ok(Scheme::HTTP) };
     // A chain of proxies writes a list, the client's own scheme first.
     let first =
         value.as_bytes().split(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();

@@ -20,7 +20,7 @@ pub(crate) use cloud::percent_encode;
 pub use legacy::{BackgroundContext, BackgroundEvent, BackgroundResource};
 pub(crate) use reply::{GOOGLE_STATUS, Status, text as text_reply};
 
-use ::http::{HeaderMap, Method, Uri, request::Parts};
+use ::http::{HeaderMap, HeaderName, Method, Uri, request::Parts};
 use bytes::Bytes;
 use omnifn_core::{
     Batch, Body, Codec, Context, Decoded, Error, ErrorKind, Event, Outcome, Raw, Refused, Response,
@@ -54,7 +54,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    fn of(trigger: Trigger) -> Option<Self> {
+    /// That of every event of a trigger.
+    pub(crate) fn of(trigger: Trigger) -> Option<Self> {
         match trigger {
             Trigger::Http => Some(Self::Http),
             Trigger::Queue => Some(Self::Queue),
@@ -91,6 +92,11 @@ impl Codec for GcpCodec {
     type Origin = Origin;
     type Reply = Response;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "where the trigger is known, so is which decoders are of use; it has one caller"
+    )]
+    #[inline(always)]
     fn decode(
         &self,
         trigger: Trigger,
@@ -104,11 +110,21 @@ impl Codec for GcpCodec {
         decode(origin, parts, body).map_err(|error| Refused { error, origin })
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "as `decode`: where the origin is known, so are the answers"
+    )]
+    #[inline(always)]
     fn encode(&self, origin: Origin, outcome: Result<Outcome>) -> Response {
         reply::encode(origin, outcome)
     }
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "where the trigger is known, so is which decoders are of use; it has one caller"
+)]
+#[inline(always)]
 fn decode(origin: Origin, parts: Parts, body: Body) -> Result<Decoded<Origin>> {
     let trace = TraceContext::from_headers(&parts.headers);
     let execution_id = execution_id(&parts.headers);
@@ -213,7 +229,8 @@ impl CloudRunRequest {
 /// What Google's front end calls this execution, where it says so. Any client can send the header, so what is no short
 /// text is left out, and the runtime makes an id.
 fn execution_id(headers: &HeaderMap) -> String {
-    let id = headers.get("function-execution-id").and_then(|value| value.to_str().ok());
+    static NAME: HeaderName = HeaderName::from_static("function-execution-id");
+    let id = headers.get(&NAME).and_then(|value| value.to_str().ok());
     id.filter(|id| id.len() <= 64).unwrap_or_default().to_owned()
 }
 

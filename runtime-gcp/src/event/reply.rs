@@ -21,6 +21,8 @@ pub(crate) enum Status {
     Error,
 }
 
+#[expect(clippy::inline_always, reason = "where the origin is known, so are the answers")]
+#[inline(always)]
 pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
     match outcome {
         Ok(Outcome::Response(response)) => response,
@@ -32,14 +34,16 @@ pub(super) fn encode(origin: Origin, outcome: Result<Outcome>) -> Response {
             response.headers_mut().insert(CONTENT_TYPE, media_type);
             response
         }
-        Ok(Outcome::Event(event)) => cloud::encode(*event).unwrap_or_else(|error| {
-            tracing::error!(?error, "the event in answer cannot be sent");
-            failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
-        }),
-        Ok(Outcome::Events(events)) => cloud::encode_batch(&events).unwrap_or_else(|error| {
-            tracing::error!(?error, "the events in answer cannot be sent");
-            failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
-        }),
+        Ok(Outcome::Event(event)) if origin == Origin::Event => cloud::encode(*event)
+            .unwrap_or_else(|error| {
+                tracing::error!(?error, "the event in answer cannot be sent");
+                failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
+            }),
+        Ok(Outcome::Events(events)) if origin == Origin::Event => cloud::encode_batch(&events)
+            .unwrap_or_else(|error| {
+                tracing::error!(?error, "the events in answer cannot be sent");
+                failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash)
+            }),
         Ok(_) => failure(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash),
         Err(error) => refusal(origin, &error).unwrap_or_else(|| failed(origin, &error)),
     }

@@ -3,8 +3,8 @@
 use super::Origin;
 use bytes::Bytes;
 use http::{HeaderMap, Method, request::Parts};
-use omnifn_core::{Error, ErrorKind};
-use serde_json::Value;
+use omnifn_core::{Error, ErrorKind, json};
+use serde_json::value::RawValue;
 
 fn handled(origin: Origin) -> &'static str {
     match origin {
@@ -60,26 +60,24 @@ fn describe(headers: &HeaderMap, body: &[u8]) -> String {
     if body.trim_ascii().is_empty() {
         return "empty".to_owned();
     }
-    match serde_json::from_slice::<Value>(body) {
-        Err(_) => "not JSON".to_owned(),
-        Ok(Value::Object(members)) => {
-            let has = |name: &str| members.contains_key(name);
-            if let (true, Some(ty)) =
-                (has("specversion"), members.get("type").and_then(Value::as_str))
-            {
-                format!("a CloudEvent of type `{}`", ty.escape_debug())
-            } else if has("message") && has("subscription") {
-                "a push of Pub/Sub".to_owned()
-            } else if has("context") && has("data") || has("eventId") && has("eventType") {
-                "a background event of the first generation".to_owned()
-            } else {
-                let names: Vec<_> =
-                    members.keys().take(5).map(|name| format!("`{name}`")).collect();
-                let dots = if members.len() > 5 { ", .." } else { "" };
-                format!("a JSON object with the members [{}{dots}]", names.join(", "))
-            }
-        }
-        Ok(Value::Array(_)) => "a JSON array".to_owned(),
-        Ok(_) => "JSON, but no object".to_owned(),
+    let Ok(document) = serde_json::from_slice::<&RawValue>(body) else {
+        return "not JSON".to_owned();
+    };
+    let Ok(members) = json::members(body) else {
+        let is_array = document.get().starts_with('[');
+        return if is_array { "a JSON array" } else { "JSON, but no object" }.to_owned();
+    };
+    let has = |name: &str| members.contains_key(name);
+    let ty = members.get("type").and_then(|ty| json::text(ty));
+    if let (true, Some(ty)) = (has("specversion"), ty) {
+        format!("a CloudEvent of type `{}`", ty.escape_debug())
+    } else if has("message") && has("subscription") {
+        "a push of Pub/Sub".to_owned()
+    } else if has("context") && has("data") || has("eventId") && has("eventType") {
+        "a background event of the first generation".to_owned()
+    } else {
+        let names: Vec<_> = members.keys().take(5).map(|name| format!("`{name}`")).collect();
+        let dots = if members.len() > 5 { ", .." } else { "" };
+        format!("a JSON object with the members [{}{dots}]", names.join(", "))
     }
 }

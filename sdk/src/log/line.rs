@@ -3,7 +3,7 @@
 use super::fields::{CUT, Fields, Invocation, OtherSpan, start};
 use omnifn_core::rfc3339;
 use serde_json::Value;
-use std::{sync::Arc, time::SystemTime};
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use tracing::Level;
 
 /// The most bytes of the values on a line. Cloud Logging takes entries of 256 KiB
@@ -215,7 +215,7 @@ impl Text {
         self.text.push('=');
         match value {
             Value::String(text) => self.push(text),
-            other => self.text.push_str(&other.to_string()),
+            other => self.text.push_str(&written(other)),
         }
     }
 
@@ -282,7 +282,7 @@ impl Json {
             Value::String(text) => self.member(name, text),
             other => {
                 self.key(name);
-                self.text.push_str(&other.to_string());
+                self.text.push_str(&written(other));
             }
         }
     }
@@ -295,8 +295,19 @@ impl Json {
     }
 }
 
+/// What no text is. The writer of whole trees would cost every function's binary its size, and no field is one.
+fn written(value: &Value) -> Cow<'static, str> {
+    match value {
+        Value::Bool(true) => "true".into(),
+        Value::Bool(false) => "false".into(),
+        Value::Number(number) => number.to_string().into(),
+        // Among numbers, those that JSON has none for.
+        _ => "null".into(),
+    }
+}
+
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]
