@@ -2,7 +2,7 @@
 
 mod text;
 
-pub use text::text;
+pub use text::{is_text, text};
 
 use crate::{Error, Result};
 use serde::Deserialize;

@@ -13,11 +13,12 @@ use std::borrow::Cow;
 /// # serde_json::Result::Ok(())
 /// ```
 pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let mut rest = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if !rest.contains('\\') {
-        return Some(Cow::Borrowed(rest));
+    let inner = inner(raw)?;
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
     }
-    let mut text = String::with_capacity(rest.len());
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
     while let Some((plain, escape)) = rest.split_once('\\') {
         text.push_str(plain);
         let (character, length) = unescape(escape)?;
@@ -26,6 +27,20 @@ pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
     text.push_str(rest);
     Some(Cow::Owned(text))
+}
+
+/// Whether it is a JSON string whose escapes all stand for characters: what [`text`] reads. Takes no memory.
+pub fn is_text(raw: &RawValue) -> bool {
+    let Some(mut rest) = inner(raw) else { return false };
+    while let Some((_, escape)) = rest.split_once('\\') {
+        let Some((_, length)) = unescape(escape) else { return false };
+        rest = &escape[length..];
+    }
+    true
+}
+
+fn inner(raw: &RawValue) -> Option<&str> {
+    raw.get().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// What the text behind a backslash stands for, and how long it is.
@@ -54,7 +69,7 @@ fn unescape(escape: &str) -> Option<(char, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{is_text, text};
     use serde_json::value::RawValue;
 
     #[test]
@@ -79,6 +94,7 @@ mod tests {
                 serde_json::from_str::<String>(json).ok(),
                 "{json}"
             );
+            assert_eq!(is_text(raw), text(raw).is_some(), "{json}");
         }
         // What a `RawValue` cannot hold.
         assert!(serde_json::from_str::<&RawValue>(r#""\u+123""#).is_err());
