@@ -5,7 +5,7 @@ mod text;
 pub use text::{is_text, text};
 
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -20,6 +20,30 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| explain(bytes, &error))
+}
+
+/// Reads a part of `bytes`: a [`RawValue`] that was borrowed from them.
+///
+/// # Errors
+/// As [`from_slice`]: the place is that in all of `bytes`.
+///
+/// ```
+/// use omnifn_core::json;
+///
+/// let bytes = br#"{"a": [1, true]}"#;
+/// let members = json::members(bytes)?;
+/// let error = json::from_part(bytes, members["a"], std::marker::PhantomData::<Vec<u8>>).unwrap_err();
+/// assert_eq!(error.to_string(), "`a[1]`: invalid type: boolean `true`, expected u8 at line 1 column 14");
+/// # omnifn_core::Result::<_>::Ok(())
+/// ```
+pub fn from_part<'a, S: DeserializeSeed<'a>>(
+    bytes: &[u8],
+    part: &'a RawValue,
+    seed: S,
+) -> Result<S::Value> {
+    let part = part.get().as_bytes();
+    let read = seed.deserialize(&mut serde_json::Deserializer::from_slice(part));
+    read.map_err(|error| explain_part(bytes, part, &error))
 }
 
 /// The members of a JSON object, unread: for codecs that look at a few of them, and for binaries that need no type for
@@ -43,13 +67,30 @@ fn explain(bytes: &[u8], error: &serde_json::Error) -> Error {
     if bytes.is_empty() {
         return Error::malformed("it is empty, but JSON was expected");
     }
-    let end = offset(bytes, error.line(), error.column());
+    explain_at(bytes, offset(bytes, error.line(), error.column()), error.to_string())
+}
+
+/// Says where in `bytes` an error arose that was found in a part of them.
+fn explain_part(bytes: &[u8], part: &[u8], error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+    let end = start.saturating_add(offset(part, line, column)).min(bytes.len());
+    let message = error.to_string();
+    let what = message.strip_suffix(&format!(" at line {line} column {column}"));
+    let before = &bytes[..end];
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    let what = what.unwrap_or(&message);
+    explain_at(bytes, end, format!("{what} at line {line} column {column}"))
+}
+
+fn explain_at(bytes: &[u8], end: usize, error: String) -> Error {
     let mut path = path_at(bytes, end);
     if bytes.get(end) == Some(&b'}') {
         // What is wrong is the object that ends here, not the member that was read last.
         path.truncate(path.rfind('.').unwrap_or(0));
     }
-    let error = shorten(error.to_string());
+    let error = shorten(error);
     if path.is_empty() {
         return Error::malformed(error);
     }
