@@ -1,3 +1,4 @@
+mod attributes;
 mod batch;
 mod cloud_event;
 mod database;
@@ -7,6 +8,7 @@ mod raw;
 mod storage;
 mod timer;
 
+pub use attributes::Attributes;
 pub use batch::{Batch, Item};
 pub use cloud_event::CloudEvent;
 pub use database::{ChangeKind, DocumentChange};
