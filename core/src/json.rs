@@ -7,7 +7,7 @@ pub use text::{is_text, text};
 use crate::{Error, Result};
 use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, str::Utf8Error};
 
 /// Reads JSON that may borrow from `bytes`.
 ///
@@ -19,7 +19,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// assert_eq!(error.to_string(), "`[2]`: invalid type: boolean `true`, expected u8 at line 1 column 11");
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| explain(bytes, &error))
+    // Checked as a whole, which takes less than to check text by text.
+    let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, error))?;
+    serde_json::from_str(text).map_err(|error| explain(bytes, &error))
 }
 
 /// Reads a part of `bytes`: a [`RawValue`] that was borrowed from them.
@@ -41,9 +43,8 @@ pub fn from_part<'a, S: DeserializeSeed<'a>>(
     part: &'a RawValue,
     seed: S,
 ) -> Result<S::Value> {
-    let part = part.get().as_bytes();
-    let read = seed.deserialize(&mut serde_json::Deserializer::from_slice(part));
-    read.map_err(|error| explain_part(bytes, part, &error))
+    let read = seed.deserialize(&mut serde_json::Deserializer::from_str(part.get()));
+    read.map_err(|error| explain_part(bytes, part.get().as_bytes(), &error))
 }
 
 /// The members of a JSON object, unread: for codecs that look at a few of them, and for binaries that need no type for
@@ -70,6 +71,20 @@ fn explain(bytes: &[u8], error: &serde_json::Error) -> Error {
     explain_at(bytes, offset(bytes, error.line(), error.column()), error.to_string())
 }
 
+fn not_text(bytes: &[u8], error: Utf8Error) -> Error {
+    let end = error.valid_up_to();
+    let (line, column) = line_and_column(&bytes[..end]);
+    let message = format!("it is not UTF-8 at line {line} column {column}");
+    explain_at(bytes, end, message)
+}
+
+/// Those of what follows, counted from one; a column is a byte.
+fn line_and_column(before: &[u8]) -> (usize, usize) {
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    (line, column)
+}
+
 /// Says where in `bytes` an error arose that was found in a part of them.
 fn explain_part(bytes: &[u8], part: &[u8], error: &serde_json::Error) -> Error {
     let (line, column) = (error.line(), error.column());
@@ -77,9 +92,7 @@ fn explain_part(bytes: &[u8], part: &[u8], error: &serde_json::Error) -> Error {
     let end = start.saturating_add(offset(part, line, column)).min(bytes.len());
     let message = error.to_string();
     let what = message.strip_suffix(&format!(" at line {line} column {column}"));
-    let before = &bytes[..end];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    let (line, column) = line_and_column(&bytes[..end]);
     let what = what.unwrap_or(&message);
     explain_at(bytes, end, format!("{what} at line {line} column {column}"))
 }
@@ -221,6 +234,8 @@ mod tests {
         }
         let error = from_slice::<Outer>(b"{\n \"inner\": {\"other\": 1}\n}").unwrap_err();
         assert!(error.to_string().starts_with("`inner`: missing field `wanted`"), "{error}");
+        let error = from_slice::<Outer>(b"{\"a\":\n[\"\xff\"]}").unwrap_err();
+        assert_eq!(error.to_string(), "`a[0]`: it is not UTF-8 at line 2 column 3");
         let error = from_slice::<Outer>(b"").unwrap_err();
         assert_eq!(error.to_string(), "it is empty, but JSON was expected");
     }

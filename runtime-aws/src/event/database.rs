@@ -120,7 +120,8 @@ fn unread(image: &RawValue, event: &Bytes) -> Result<Document> {
 
 /// The fields of an image that was checked.
 fn read(image: &Bytes) -> BTreeMap<String, DocumentValue> {
-    let read = BUILD.deserialize(&mut serde_json::Deserializer::from_slice(image));
+    let image = std::str::from_utf8(image).unwrap_or_default();
+    let read = BUILD.deserialize(&mut serde_json::Deserializer::from_str(image));
     debug_assert!(read.is_ok(), "the same walk has checked it");
     read.map(fields_of).unwrap_or_default()
 }

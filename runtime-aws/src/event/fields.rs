@@ -295,7 +295,7 @@ pub(super) fn item_of_lists(event: &Bytes, name: &str, mut index: usize) -> Opti
 }
 
 fn member<'a>(event: &'a Bytes, name: &str) -> Option<&'a str> {
-    let members: Entries<Text<'_>, &RawValue> = serde_json::from_slice(event).ok()?;
+    let members: Entries<Text<'_>, &RawValue> = json::from_slice(event).ok()?;
     let found = members.0.into_iter().find(|(member, _)| member.0 == name)?;
     Some(found.1.get())
 }

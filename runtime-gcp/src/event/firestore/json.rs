@@ -50,7 +50,7 @@ fn document(message: &RawValue, data: &Bytes) -> Result<Option<NamedDocument>, B
 
 /// The fields of a document that was checked.
 fn read(fields: &Bytes) -> Values {
-    let fields = serde_json::from_slice::<&RawValue>(fields).ok();
+    let fields = json::from_slice::<&RawValue>(fields).ok();
     let fields = fields.and_then(|fields| BUILD.fields(fields, DEEPEST).ok());
     debug_assert!(fields.is_some(), "the same walk has checked it");
     fields.map(|(fields, _)| fields).unwrap_or_default()
