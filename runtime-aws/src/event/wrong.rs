@@ -1,6 +1,6 @@
 //! Says what an event is that a function does not handle.
 
-use omnifn_core::Error;
+use omnifn_core::{Error, json};
 use serde_json::Value;
 
 /// `this function handles queue events (from SQS, ..), but the payload is an HTTP event of payload format 2.0: ..`.
@@ -16,7 +16,7 @@ fn describe(bytes: &[u8]) -> String {
     if bytes.trim_ascii().is_empty() {
         return "empty".to_owned();
     }
-    let Ok(event) = serde_json::from_slice::<Value>(bytes) else {
+    let Ok(event) = json::from_slice::<Value>(bytes) else {
         return "not JSON".to_owned();
     };
     let record = &event["Records"][0];

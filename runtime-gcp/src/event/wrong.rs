@@ -3,7 +3,7 @@
 use super::Origin;
 use bytes::Bytes;
 use http::{HeaderMap, Method, request::Parts};
-use omnifn_core::{Error, ErrorKind};
+use omnifn_core::{Error, ErrorKind, json};
 use serde_json::Value;
 
 fn handled(origin: Origin) -> &'static str {
@@ -60,7 +60,7 @@ fn describe(headers: &HeaderMap, body: &[u8]) -> String {
     if body.trim_ascii().is_empty() {
         return "empty".to_owned();
     }
-    match serde_json::from_slice::<Value>(body) {
+    match json::from_slice::<Value>(body) {
         Err(_) => "not JSON".to_owned(),
         Ok(Value::Object(members)) => {
             let has = |name: &str| members.contains_key(name);
