@@ -80,9 +80,8 @@ fn not_text(bytes: &[u8], error: Utf8Error) -> Error {
 
 /// Those of what follows, counted from one; a column is a byte.
 fn line_and_column(before: &[u8]) -> (usize, usize) {
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    (line, column)
+    let lines = before.split(|byte| *byte == b'\n');
+    lines.enumerate().last().map_or((1, 1), |(index, line)| (index + 1, line.len() + 1))
 }
 
 /// Says where in `bytes` an error arose that was found in a part of them.

@@ -60,7 +60,8 @@ fn unescape_all(text: &str) -> Option<String> {
 /// How many bytes of a word, the first of which is the lowest, stand before a backslash.
 fn before_escape(word: u64) -> usize {
     const LOW: u64 = u64::from_ne_bytes([1; 8]);
-    let other = word ^ (LOW * b'\\' as u64);
+    const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
+    let other = word ^ BACKSLASHES;
     let is_escape = other.wrapping_sub(LOW) & !other & (LOW << 7);
     is_escape.trailing_zeros() as usize / 8
 }

@@ -75,9 +75,10 @@ struct Found<'a> {
 impl Found<'_> {
     /// The document, if it is one.
     fn unread(&self, data: &Bytes, read: fn(&Bytes) -> Values) -> Option<NamedDocument> {
-        let fields = match self.has_fields {
-            true => Document::unread(data.clone(), read),
-            false => Document::default(),
+        let fields = if self.has_fields {
+            Document::unread(data.clone(), read)
+        } else {
+            Document::default()
         };
         NamedDocument::new(self.name.to_owned(), fields, self.has_fields)
     }
