@@ -4,6 +4,7 @@ mod axum_router;
 mod conformance;
 mod conformance_table;
 mod corpus;
+mod documents;
 mod envelopes;
 mod goldens;
 mod goldens_google;
