@@ -2,12 +2,12 @@
 
 mod text;
 
-pub use text::text;
+pub use text::{is_text, text};
 
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeSeed};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, str::Utf8Error};
 
 /// Reads JSON that may borrow from `bytes`.
 ///
@@ -19,7 +19,32 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// assert_eq!(error.to_string(), "`[2]`: invalid type: boolean `true`, expected u8 at line 1 column 11");
 /// ```
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| explain(bytes, &error))
+    // Checked as a whole, which takes less than to check text by text.
+    let text = std::str::from_utf8(bytes).map_err(|error| not_text(bytes, error))?;
+    serde_json::from_str(text).map_err(|error| explain(bytes, &error))
+}
+
+/// Reads a part of `bytes`: a [`RawValue`] that was borrowed from them.
+///
+/// # Errors
+/// As [`from_slice`]: the place is that in all of `bytes`.
+///
+/// ```
+/// use omnifn_core::json;
+///
+/// let bytes = br#"{"a": [1, true]}"#;
+/// let members = json::members(bytes)?;
+/// let error = json::from_part(bytes, members["a"], std::marker::PhantomData::<Vec<u8>>).unwrap_err();
+/// assert_eq!(error.to_string(), "`a[1]`: invalid type: boolean `true`, expected u8 at line 1 column 14");
+/// # omnifn_core::Result::<_>::Ok(())
+/// ```
+pub fn from_part<'a, S: DeserializeSeed<'a>>(
+    bytes: &[u8],
+    part: &'a RawValue,
+    seed: S,
+) -> Result<S::Value> {
+    let read = seed.deserialize(&mut serde_json::Deserializer::from_str(part.get()));
+    read.map_err(|error| explain_part(bytes, part.get().as_bytes(), &error))
 }
 
 /// The members of a JSON object, unread: for codecs that look at a few of them, and for binaries that need no type for
@@ -43,13 +68,41 @@ fn explain(bytes: &[u8], error: &serde_json::Error) -> Error {
     if bytes.is_empty() {
         return Error::malformed("it is empty, but JSON was expected");
     }
-    let end = offset(bytes, error.line(), error.column());
+    explain_at(bytes, offset(bytes, error.line(), error.column()), error.to_string())
+}
+
+fn not_text(bytes: &[u8], error: Utf8Error) -> Error {
+    let end = error.valid_up_to();
+    let (line, column) = line_and_column(&bytes[..end]);
+    let message = format!("it is not UTF-8 at line {line} column {column}");
+    explain_at(bytes, end, message)
+}
+
+/// Those of what follows, counted from one; a column is a byte.
+fn line_and_column(before: &[u8]) -> (usize, usize) {
+    let lines = before.split(|byte| *byte == b'\n');
+    lines.enumerate().last().map_or((1, 1), |(index, line)| (index + 1, line.len() + 1))
+}
+
+/// Says where in `bytes` an error arose that was found in a part of them.
+fn explain_part(bytes: &[u8], part: &[u8], error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let start = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+    let end = start.saturating_add(offset(part, line, column)).min(bytes.len());
+    let message = error.to_string();
+    let what = message.strip_suffix(&format!(" at line {line} column {column}"));
+    let (line, column) = line_and_column(&bytes[..end]);
+    let what = what.unwrap_or(&message);
+    explain_at(bytes, end, format!("{what} at line {line} column {column}"))
+}
+
+fn explain_at(bytes: &[u8], end: usize, error: String) -> Error {
     let mut path = path_at(bytes, end);
     if bytes.get(end) == Some(&b'}') {
         // What is wrong is the object that ends here, not the member that was read last.
         path.truncate(path.rfind('.').unwrap_or(0));
     }
-    let error = shorten(error.to_string());
+    let error = shorten(error);
     if path.is_empty() {
         return Error::malformed(error);
     }
@@ -180,6 +233,8 @@ mod tests {
         }
         let error = from_slice::<Outer>(b"{\n \"inner\": {\"other\": 1}\n}").unwrap_err();
         assert!(error.to_string().starts_with("`inner`: missing field `wanted`"), "{error}");
+        let error = from_slice::<Outer>(b"{\"a\":\n[\"\xff\"]}").unwrap_err();
+        assert_eq!(error.to_string(), "`a[0]`: it is not UTF-8 at line 2 column 3");
         let error = from_slice::<Outer>(b"").unwrap_err();
         assert_eq!(error.to_string(), "it is empty, but JSON was expected");
     }

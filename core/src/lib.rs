@@ -49,8 +49,8 @@ pub use each::{Each, each};
 pub use environment::{Environment, Secret};
 pub use error::{BoxError, Error, ErrorKind, Result, TooLarge};
 pub use event::{
-    Batch, ChangeKind, CloudEvent, DocumentChange, Event, FromEvent, Item, Message, ObjectChange,
-    ObjectEvent, Payload, Raw, TimerEvent, Trigger,
+    Attributes, Batch, ChangeKind, CloudEvent, DocumentChange, Event, FromEvent, Item, Message,
+    ObjectChange, ObjectEvent, Payload, Raw, TimerEvent, Trigger,
 };
 pub use function::Function;
 pub use handler::Handler;

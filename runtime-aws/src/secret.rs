@@ -5,7 +5,7 @@
 use crate::env;
 use http::Request;
 use hyper_util::rt::TokioIo;
-use omnifn_core::{Body, Environment, Error, Result, Secret};
+use omnifn_core::{Body, Environment, Error, Result, Secret, json};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -65,7 +65,7 @@ async fn fetch(id: &str, port: u16, token: &str) -> Result<Secret> {
     }
     // The text of a parse error could hold a piece of the secret.
     let answer: Answer =
-        serde_json::from_slice(&body).map_err(|_| "its answer is not what is documented")?;
+        json::from_slice(&body).map_err(|_| "its answer is not what is documented")?;
     answer.secret_string.map(Secret::new).ok_or_else(|| "the secret is binary, not text".into())
 }
 

@@ -5,6 +5,7 @@ mod conformance;
 mod conformance_table;
 mod corpus;
 mod delivery;
+mod documents;
 mod envelopes;
 mod goldens;
 mod goldens_google;

@@ -65,7 +65,7 @@ impl<'de> Deserializer<'de> for Fields<'_> {
     type Error = Failure;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
-        visitor.visit_map(FieldsAccess { fields: self.0.0.iter(), current: None })
+        visitor.visit_map(FieldsAccess { fields: self.0.iter(), current: None })
     }
 
     forward_to_deserialize_any! {
@@ -166,8 +166,8 @@ impl<'de> Deserializer<'de> for Value<'_> {
     ) -> Result<V::Value, Failure> {
         match self.0 {
             DocumentValue::String(name) => visitor.visit_enum(Variant { name, content: None }),
-            DocumentValue::Map(document) if document.0.len() == 1 => {
-                let (name, content) = document.0.iter().next().expect("it has one");
+            DocumentValue::Map(document) if document.len() == 1 => {
+                let (name, content) = document.iter().next().expect("it has one");
                 visitor.visit_enum(Variant { name, content: Some(content) })
             }
             other => Err(serde::de::Error::invalid_type(

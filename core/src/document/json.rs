@@ -6,7 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 pub(super) fn write_document(out: &mut String, document: &Document) {
     out.push('{');
-    for (index, (name, value)) in document.0.iter().enumerate() {
+    for (index, (name, value)) in document.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }

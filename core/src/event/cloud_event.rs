@@ -219,7 +219,7 @@ impl CloudEvent {
         }
         if let Some(data) = &self.data {
             let is_json = self.datacontenttype.as_deref().is_none_or(is_json);
-            if is_json && serde_json::from_slice::<&RawValue>(data).is_ok() {
+            if is_json && json::from_slice::<&RawValue>(data).is_ok() {
                 out.extend_from_slice(br#","data":"#);
                 out.extend_from_slice(data);
             } else if let (false, Ok(text)) = (is_json, std::str::from_utf8(data)) {

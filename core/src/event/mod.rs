@@ -1,3 +1,4 @@
+mod attributes;
 mod batch;
 mod cloud_event;
 mod database;
@@ -8,6 +9,7 @@ mod storage;
 mod timer;
 pub(crate) mod used;
 
+pub use attributes::Attributes;
 pub use batch::{Batch, Item};
 pub use cloud_event::CloudEvent;
 pub use database::{ChangeKind, DocumentChange};

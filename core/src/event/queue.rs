@@ -1,7 +1,7 @@
-use super::Raw;
+use super::{Attributes, Raw};
 use crate::Result;
 use bytes::Bytes;
-use std::{collections::BTreeMap, time::SystemTime};
+use std::time::SystemTime;
 
 /// One message of a queue or topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Message {
     /// Attributes beside the data. Binary values are in base64. On AWS these are the message attributes of SQS and SNS
     /// (and `Subject`, where a message of SNS has one), the headers of Kafka and `RabbitMQ`, and the properties of
     /// `ActiveMQ`; `kafka.topic`, `kafka.key` and `mq.queue` say where a message was.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Attributes,
     /// The group within which order is promised: a FIFO queue's message group, a stream's partition key, a Kafka
     /// partition, Pub/Sub's ordering key.
     pub order_key: Option<String>,
@@ -38,7 +38,7 @@ impl Message {
             id: id.into(),
             source: source.into(),
             time: None,
-            attributes: BTreeMap::new(),
+            attributes: Attributes::new(),
             order_key: None,
             attempt: None,
             data: data.into(),

@@ -130,7 +130,7 @@ fn insert_all<const N: usize>(
 }
 
 fn describe_document(document: &Document) -> Value {
-    let fields = document.0.iter();
+    let fields = document.iter();
     Value::Object(fields.map(|(name, value)| (name.clone(), describe_value(value))).collect())
 }
 
@@ -160,7 +160,7 @@ fn describe_value(value: &DocumentValue) -> Value {
         DocumentValue::Map(document) => {
             let map = describe_document(document);
             let is_tagged =
-                document.0.len() == 1 && document.0.keys().all(|name| name.starts_with('$'));
+                document.len() == 1 && document.fields().keys().all(|name| name.starts_with('$'));
             if is_tagged { json!({ "$map": map }) } else { map }
         }
     }

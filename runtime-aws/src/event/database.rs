@@ -11,7 +11,7 @@
 
 use super::{
     Text,
-    fields::{self, Entries, Seconds, object},
+    fields::{self, Seconds, object},
     wrong,
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -21,9 +21,10 @@ use omnifn_core::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{self, Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{self, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
-use std::{borrow::Cow, fmt};
+use serde_json::value::RawValue;
+use std::{collections::BTreeMap, fmt};
 
 object! {
     struct StreamEvent<'a> {
@@ -39,9 +40,9 @@ object! {
 
     struct StreamRecord<'a> {
         approximate_creation_date_time: Seconds = "ApproximateCreationDateTime",
-        keys: Option<Image> = "Keys",
-        new_image: Option<Image> = "NewImage",
-        old_image: Option<Image> = "OldImage",
+        keys: Option<&'a RawValue> = "Keys",
+        new_image: Option<&'a RawValue> = "NewImage",
+        old_image: Option<&'a RawValue> = "OldImage",
         sequence_number: Option<Text<'a>> = "SequenceNumber",
     }
 }
@@ -54,7 +55,7 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Batch<DocumentChange>, String)> {
     let mut arn = String::new();
     let mut changes = Vec::with_capacity(records.len());
     for (index, record) in records.into_iter().enumerate() {
-        let change = change(record, index).map_err(refuse)?;
+        let change = change(record, index, bytes).map_err(refuse)?;
         if index == 0 {
             arn.clone_from(&change.source);
         }
@@ -63,7 +64,7 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Batch<DocumentChange>, String)> {
     Ok((Batch::new(changes), arn))
 }
 
-fn change(record: Record<'_>, index: usize) -> Result<DocumentChange> {
+fn change(record: Record<'_>, index: usize, event: &Bytes) -> Result<DocumentChange> {
     let missing = |name: &str| Error::malformed(format!("`Records[{index}].{name}` is missing"));
     if record.event_source.0 != "aws:dynamodb" {
         return Err(Error::malformed(format!(
@@ -91,12 +92,17 @@ fn change(record: Record<'_>, index: usize) -> Result<DocumentChange> {
     };
     let stream = record.dynamodb.ok_or_else(|| missing("dynamodb"))?;
     let id = stream.sequence_number.ok_or_else(|| missing("dynamodb.SequenceNumber"))?;
-    let key = stream.keys.map(|keys| keys.0).unwrap_or_default();
-    let order_key = (!key.0.is_empty()).then(|| key.to_json());
+    let key = match stream.keys {
+        Some(keys) => unread(keys, event)?,
+        None => Document::default(),
+    };
+    // Of a copy, so that the fields are not kept for a handler that does not ask for them.
+    let fields = key.clone();
+    let order_key = (!fields.is_empty()).then(|| fields.to_json());
     let mut change = DocumentChange::new(id.0, table, key, kind);
     change.source = arn.0.into_owned();
-    change.old = stream.old_image.map(|image| image.0);
-    change.new = stream.new_image.map(|image| image.0);
+    change.old = stream.old_image.map(|image| unread(image, event)).transpose()?;
+    change.new = stream.new_image.map(|image| unread(image, event)).transpose()?;
     change.time = stream.approximate_creation_date_time.0;
     change.order_key = order_key;
     Ok(change)
@@ -108,126 +114,218 @@ fn table(arn: &str) -> Option<&str> {
     table.split('/').next().filter(|name| !name.is_empty())
 }
 
-/// `{NAME: {TYPE: VALUE}}`.
-struct Image(Document);
+/// Checks an image.
+fn unread(image: &RawValue, event: &Bytes) -> Result<Document> {
+    if let Err(error) = json::from_part(event, image, CHECK) {
+        json::from_part(event, image, EXPLAIN)?;
+        return Err(error);
+    }
+    Ok(Document::unread(event.slice_ref(image.get().as_bytes()), read))
+}
 
-impl<'de> Deserialize<'de> for Image {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = Entries::<String, Attribute>::deserialize(deserializer)?;
-        let fields = entries.0.into_iter().map(|(name, attribute)| (name, attribute.0));
-        Ok(Self(fields.collect()))
+/// The fields of an image that was checked.
+fn read(image: &Bytes) -> BTreeMap<String, DocumentValue> {
+    let image = std::str::from_utf8(image).unwrap_or_default();
+    match BUILD.deserialize(&mut serde_json::Deserializer::from_str(image)) {
+        Ok(DocumentValue::Map(fields)) => fields.into_fields(),
+        other => {
+            debug_assert!(false, "the same walk has checked it: {other:?}");
+            BTreeMap::new()
+        }
     }
 }
 
-/// `{TYPE: VALUE}` (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_AttributeValue.html>). It nests
-/// as deep as `serde_json` reads, 128 levels, two a map or list; an item of `DynamoDB` has 32 at most.
-struct Attribute(DocumentValue);
+/// One walk checks an image when the event is decoded, and reads it when its fields are asked for: what the one takes, the
+/// other takes. One visitor for everything, so that the binary holds one.
+///
+/// An attribute value is `{TYPE: VALUE}`
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_AttributeValue.html>). It nests as deep as
+/// `serde_json` reads, 128 levels, two a map or list; an item of `DynamoDB` has 32 at most.
+#[derive(Clone, Copy)]
+struct Walk {
+    what: What,
+    /// Whether it is a list of these.
+    is_list: bool,
+    /// Whether values are built, or only checked: that takes no memory that lasts.
+    builds: bool,
+    /// Whether texts are handed over by `serde_json`, which says best where one is wrong, but unescapes into memory that
+    /// doubles as it grows.
+    explains: bool,
+}
 
-impl<'de> Deserialize<'de> for Attribute {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Typed;
-        impl<'de> Visitor<'de> for Typed {
-            type Value = Attribute;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an attribute value, such as {\"S\": \"text\"}")
+#[derive(Clone, Copy)]
+enum What {
+    /// `{NAME: {TYPE: VALUE}}`.
+    Fields,
+    /// `{TYPE: VALUE}`.
+    Attribute,
+    Text,
+    Number,
+    Binary,
+}
+
+const CHECK: Walk = Walk { what: What::Fields, is_list: false, builds: false, explains: false };
+const EXPLAIN: Walk = Walk { explains: true, ..CHECK };
+const BUILD: Walk = Walk { builds: true, ..CHECK };
+
+impl Walk {
+    fn one(self, what: What) -> Self {
+        Self { what, is_list: false, ..self }
+    }
+
+    fn list(self, what: What) -> Self {
+        Self { what, is_list: true, ..self }
+    }
+
+    fn fields<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<DocumentValue, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(Text(name)) = map.next_key()? {
+            let value = map.next_value_seed(self.one(What::Attribute))?;
+            if self.builds {
+                fields.insert(name.into_owned(), value);
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attribute, A::Error> {
-                let Some(name) = map.next_key::<Cow<'_, str>>()? else {
-                    return Err(A::Error::custom("an attribute value has a type, such as S"));
-                };
-                let value = match &*name {
-                    "S" => DocumentValue::String(map.next_value()?),
-                    "N" => DocumentValue::Number(map.next_value::<Digits>()?.0),
-                    "B" => DocumentValue::Bytes(map.next_value::<Base64>()?.0),
-                    "BOOL" => DocumentValue::Boolean(map.next_value()?),
-                    "NULL" => {
-                        map.next_value::<IgnoredAny>()?;
-                        DocumentValue::Null
-                    }
-                    "M" => DocumentValue::Map(map.next_value::<Image>()?.0),
-                    "L" => {
-                        let list: Vec<Attribute> = map.next_value()?;
-                        DocumentValue::List(list.into_iter().map(|value| value.0).collect())
-                    }
-                    "SS" => set(map.next_value::<Vec<String>>()?, DocumentValue::String),
-                    "NS" => set(map.next_value::<Vec<Digits>>()?, |digits| {
-                        DocumentValue::Number(digits.0)
-                    }),
-                    "BS" => {
-                        set(map.next_value::<Vec<Base64>>()?, |bytes| DocumentValue::Bytes(bytes.0))
-                    }
-                    other => {
-                        return Err(A::Error::custom(format_args!(
-                            "`{other}` is no type of an attribute value: S, N, B, BOOL, NULL, M, L, SS, NS and BS are"
-                        )));
-                    }
-                };
-                if map.next_key::<IgnoredAny>()?.is_some() {
-                    return Err(A::Error::custom(
-                        "an attribute value has one type, but here are two",
-                    ));
+        }
+        Ok(DocumentValue::Map(fields.into()))
+    }
+
+    fn attribute<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<DocumentValue, A::Error> {
+        let Some(Text(name)) = map.next_key()? else {
+            return Err(A::Error::custom("an attribute value has a type, such as S"));
+        };
+        let is_set = matches!(&*name, "SS" | "NS" | "BS");
+        let walk = match &*name {
+            "S" => self.one(What::Text),
+            "N" => self.one(What::Number),
+            "B" => self.one(What::Binary),
+            "M" => self.one(What::Fields),
+            "L" => self.list(What::Attribute),
+            "SS" => self.list(What::Text),
+            "NS" => self.list(What::Number),
+            "BS" => self.list(What::Binary),
+            "BOOL" => return one(map.next_value::<bool>()?.into(), map),
+            "NULL" => {
+                map.next_value::<IgnoredAny>()?;
+                return one(DocumentValue::Null, map);
+            }
+            other => {
+                return Err(A::Error::custom(format_args!(
+                    "`{other}` is no type of an attribute value: S, N, B, BOOL, NULL, M, L, SS, NS and BS are"
+                )));
+            }
+        };
+        let value = match map.next_value_seed(walk)? {
+            DocumentValue::List(values) if is_set => DocumentValue::Set(values),
+            value => value,
+        };
+        one(value, map)
+    }
+}
+
+/// The value, if nothing follows it.
+fn one<'de, A: MapAccess<'de>>(
+    value: DocumentValue,
+    mut map: A,
+) -> Result<DocumentValue, A::Error> {
+    match map.next_key::<IgnoredAny>()? {
+        Some(_) => Err(A::Error::custom("an attribute value has one type, but here are two")),
+        None => Ok(value),
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk {
+    type Value = DocumentValue;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        match self.what {
+            _ if self.is_list => deserializer.deserialize_seq(self),
+            What::Fields | What::Attribute => deserializer.deserialize_map(self),
+            What::Text if !self.explains => {
+                let raw = <&RawValue>::deserialize(deserializer)?;
+                if !json::is_text(raw) {
+                    return Err(D::Error::custom("a string was expected"));
                 }
-                Ok(Attribute(value))
+                let text = self.builds.then(|| json::text(raw)).flatten();
+                Ok(text.map_or(DocumentValue::Null, |text| text.into_owned().into()))
             }
+            What::Text | What::Binary => deserializer.deserialize_str(self),
+            What::Number => deserializer.deserialize_any(self),
         }
-        deserializer.deserialize_map(Typed)
     }
 }
 
-fn set<T>(values: Vec<T>, value: impl Fn(T) -> DocumentValue) -> DocumentValue {
-    DocumentValue::Set(values.into_iter().map(value).collect())
-}
+impl<'de> Visitor<'de> for Walk {
+    type Value = DocumentValue;
 
-/// A number, as text with all its digits.
-struct Digits(Number);
-
-impl<'de> Deserialize<'de> for Digits {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Digits;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number as text")
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digits, E> {
-                let number = Number::parse(text).filter(Number::is_finite);
-                number.map(Digits).ok_or_else(|| E::custom(format_args!("`{text}` is no number")))
-            }
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Digits, E> {
-                self.visit_str(&number.to_string())
-            }
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Digits, E> {
-                self.visit_str(&number.to_string())
-            }
-        }
-        deserializer.deserialize_any(Text)
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.what {
+            _ if self.is_list => "a sequence",
+            What::Attribute => "an attribute value, such as {\"S\": \"text\"}",
+            What::Fields => "an object",
+            What::Text | What::Binary => "a string",
+            What::Number => "a number as text",
+        })
     }
-}
 
-struct Base64(Bytes);
-
-impl<'de> Deserialize<'de> for Base64 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Text::deserialize(deserializer)?;
-        match BASE64_STANDARD.decode(text.0.as_bytes()) {
-            Ok(bytes) => Ok(Self(bytes.into())),
-            Err(error) => Err(D::Error::custom(format_args!("this is not base64: {error}"))),
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<DocumentValue, E> {
+        match self.what {
+            What::Number => match Number::parse(text).filter(Number::is_finite) {
+                Some(number) => Ok(DocumentValue::Number(number)),
+                None => Err(E::custom(format_args!("`{text}` is no number"))),
+            },
+            What::Binary => match BASE64_STANDARD.decode(text) {
+                Ok(bytes) => Ok(DocumentValue::Bytes(bytes.into())),
+                Err(error) => Err(E::custom(format_args!("this is not base64: {error}"))),
+            },
+            _ => Ok(DocumentValue::Null),
         }
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<DocumentValue, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<DocumentValue, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DocumentValue, A::Error> {
+        match self.what {
+            What::Fields => self.fields(map),
+            _ => self.attribute(map),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<DocumentValue, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self.one(self.what))? {
+            if self.builds {
+                values.push(value);
+            }
+        }
+        Ok(DocumentValue::List(values))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Attribute, decode, table};
+    use super::{BUILD, CHECK, EXPLAIN, What, decode, table};
     use bytes::Bytes;
     use omnifn_core::{Batch, Document, Event, testing::describe};
+    use serde::de::DeserializeSeed as _;
     use serde_json::{Value, json};
 
     /// As `describe` shows a document of one field.
     fn value(json: &Value) -> Result<Value, String> {
-        let attribute: Attribute =
-            serde_json::from_str(&json.to_string()).map_err(|error| error.to_string())?;
-        let key = Document::from_iter([("v", attribute.0)]);
+        let json = json.to_string();
+        let read = |walk: super::Walk| {
+            let walk = walk.one(What::Attribute);
+            let read = walk.deserialize(&mut serde_json::Deserializer::from_str(&json));
+            read.map_err(|error| error.to_string())
+        };
+        let (checked, built) = (read(CHECK), read(BUILD));
+        assert_eq!(checked.as_ref().err(), built.as_ref().err());
+        assert_eq!(checked.is_ok(), read(EXPLAIN).is_ok());
+        let key = Document::from_iter([("v", built.or_else(|_| read(EXPLAIN))?)]);
         let change =
             omnifn_core::DocumentChange::new("1", "t", key, omnifn_core::ChangeKind::Created);
         let described = describe(Event::Database(Batch::new(vec![change])));
@@ -267,6 +365,8 @@ mod tests {
             (json!({"N": 1.5}), "expected a number as text"),
             (json!({"B": "?"}), "not base64"),
             (json!({"SS": "a"}), "expected a sequence"),
+            (json!({"S": 1}), "expected a string"),
+            (json!({"SS": ["a", null]}), "expected a string"),
             (json!("a"), "expected an attribute value"),
         ] {
             let error = value(&attribute).unwrap_err();

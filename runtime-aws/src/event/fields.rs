@@ -2,7 +2,7 @@
 
 use super::Text;
 use bytes::Bytes;
-use omnifn_core::{Error, Result};
+use omnifn_core::{Error, Result, json};
 use serde::{
     Deserialize, Deserializer,
     de::{self, Error as _, IgnoredAny, MapAccess, Visitor},
@@ -247,11 +247,19 @@ impl<'de> Deserialize<'de> for Present {
     }
 }
 
+/// The text at the named place, which may be large: it is unescaped into no more memory than it takes.
+pub(super) fn text(raw: &RawValue, place: impl FnOnce() -> String) -> Result<Text<'_>> {
+    match json::text(raw) {
+        Some(text) => Ok(Text(text)),
+        None => Err(Error::malformed(format!("`{}` is no text", place()))),
+    }
+}
+
 /// Bytes that stand as base64 at the named place.
-pub(super) fn base64(text: &str, place: impl FnOnce() -> String) -> Result<Bytes> {
+pub(super) fn base64(raw: &RawValue, place: impl Fn() -> String) -> Result<Bytes> {
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     BASE64_STANDARD
-        .decode(text)
+        .decode(text(raw, &place)?.0.as_bytes())
         .map(Bytes::from)
         .map_err(|error| Error::malformed(format!("`{}` is not base64: {error}", place())))
 }
@@ -287,7 +295,7 @@ pub(super) fn item_of_lists(event: &Bytes, name: &str, mut index: usize) -> Opti
 }
 
 fn member<'a>(event: &'a Bytes, name: &str) -> Option<&'a str> {
-    let members: Entries<Text<'_>, &RawValue> = serde_json::from_slice(event).ok()?;
+    let members: Entries<Text<'_>, &RawValue> = json::from_slice(event).ok()?;
     let found = members.0.into_iter().find(|(member, _)| member.0 == name)?;
     Some(found.1.get())
 }

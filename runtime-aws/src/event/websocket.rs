@@ -17,7 +17,7 @@
 use super::{Text, http_response::write_body};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use omnifn_core::{CloudEvent, Error, Result};
+use omnifn_core::{CloudEvent, Error, Result, json};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::{Duration, UNIX_EPOCH};
@@ -87,7 +87,7 @@ pub(super) fn event(
 }
 
 fn media_type(data: &[u8]) -> &'static str {
-    if serde_json::from_slice::<IgnoredAny>(data).is_ok() {
+    if json::from_slice::<IgnoredAny>(data).is_ok() {
         "application/json"
     } else if std::str::from_utf8(data).is_ok() {
         "text/plain"

@@ -52,7 +52,7 @@ fn record(change: &DocumentChange) -> Value {
 }
 
 fn image(document: &Document) -> Value {
-    let fields = document.0.iter();
+    let fields = document.iter();
     Value::Object(fields.map(|(name, value)| (name.clone(), attribute(value))).collect())
 }
 

@@ -85,7 +85,7 @@ fn sqs(message: &Message, is_fifo: bool) -> Result<Value> {
         record["attributes"]["MessageDeduplicationId"] = message.id.as_str().into();
         record["attributes"]["SequenceNumber"] = "18849496460467696128".into();
     }
-    for (name, value) in &message.attributes {
+    for (name, value) in message.attributes.iter() {
         record["messageAttributes"][name] = json!({
             "stringValue": value,
             "stringListValues": [],
@@ -123,9 +123,9 @@ fn sns(message: &Message) -> Result<Value> {
     let milliseconds = std::time::Duration::from_millis(milliseconds(message.time));
     let time = rfc3339::format(UNIX_EPOCH + milliseconds);
     let mut record = sns_record(&message.id, text, &message.source, &time);
-    for (name, value) in &message.attributes {
+    for (name, value) in message.attributes.iter() {
         if name == "Subject" {
-            record["Sns"]["Subject"] = value.as_str().into();
+            record["Sns"]["Subject"] = value.into();
         } else {
             record["Sns"]["MessageAttributes"][name] = json!({"Type": "String", "Value": value});
         }
@@ -168,11 +168,10 @@ fn kafka(messages: &[Message]) -> Value {
     grouped(messages, partition, |index, message| {
         let (partition, offset) = message.id.split_once('@').unwrap_or(("topic-0", ""));
         let (topic, number) = partition.rsplit_once('-').unwrap_or((partition, "0"));
-        let topic = message.attributes.get(TOPIC).map_or(topic, String::as_str);
+        let topic = message.attributes.get(TOPIC).unwrap_or(topic);
         let headers = message.attributes.iter().filter(|(name, _)| *name != TOPIC && *name != KEY);
-        let headers: Vec<Value> = headers
-            .map(|(name, value)| json!({ name.as_str(): signed(value.as_bytes()) }))
-            .collect();
+        let headers: Vec<Value> =
+            headers.map(|(name, value)| json!({ name: signed(value.as_bytes()) })).collect();
         json!({
             "topic": topic,
             "partition": number.parse::<u32>().unwrap_or(0),
@@ -200,7 +199,7 @@ fn activemq(message: &Message) -> Value {
         "priority": 1,
         "correlationId": "local",
         "redelivered": false,
-        "destination": {"physicalName": message.attributes.get(QUEUE).map_or("local", String::as_str)},
+        "destination": {"physicalName": message.attributes.get(QUEUE).unwrap_or("local")},
         "data": BASE64_STANDARD.encode(&message.data),
         "timestamp": time,
         "brokerInTime": time,
@@ -210,13 +209,13 @@ fn activemq(message: &Message) -> Value {
 }
 
 fn queue(message: &Message) -> &str {
-    message.attributes.get(QUEUE).map_or("local::/", String::as_str)
+    message.attributes.get(QUEUE).unwrap_or("local::/")
 }
 
 fn rabbitmq(message: &Message) -> Value {
     let headers = message.attributes.iter().filter(|(name, _)| *name != QUEUE);
     let headers: Map<String, Value> = headers
-        .map(|(name, value)| (name.clone(), json!({"bytes": signed(value.as_bytes())})))
+        .map(|(name, value)| (name.to_owned(), json!({"bytes": signed(value.as_bytes())})))
         .collect();
     json!({
         "basicProperties": {

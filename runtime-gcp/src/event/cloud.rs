@@ -104,7 +104,7 @@ fn batch(body: &Bytes) -> Result<Event> {
 }
 
 fn element_at(body: &Bytes, index: usize) -> Option<Bytes> {
-    let elements: Elements<'_> = serde_json::from_slice(body).ok()?;
+    let elements: Elements<'_> = json::from_slice(body).ok()?;
     Some(body.slice_ref(elements.0.get(index)?.get().as_bytes()))
 }
 

@@ -122,7 +122,7 @@ fn message(push: Push<'_>, event: Option<CloudEvent>) -> Result<Message> {
     let mut message = Message::new(id, source, data);
     let time = pushed.publish_time.or(pushed.snake_publish_time);
     message.time = time.and_then(|time| rfc3339::parse(&time.0)).or(event_time);
-    message.attributes = pushed.attributes.unwrap_or_default();
+    message.attributes = pushed.attributes.unwrap_or_default().into();
     message.order_key = owned(pushed.ordering_key);
     message.attempt =
         delivery_attempt.and_then(members::number).and_then(|attempt| attempt.try_into().ok());
@@ -144,7 +144,7 @@ fn unwrapped(headers: &HeaderMap, body: &Bytes) -> Result<Message> {
     message.attempt = metadata("delivery-attempt")?.and_then(|attempt| attempt.parse().ok());
     for name in headers.keys().filter(|name| is_attribute(name.as_str())) {
         if let Some(value) = text(headers, name.as_str())? {
-            message.attributes.insert(name.as_str().to_owned(), value.to_owned());
+            message.attributes.insert(name.as_str(), value);
         }
     }
     Ok(message)

@@ -73,7 +73,7 @@ fn notification(message: &Message) -> Result<ObjectEvent> {
     let attribute = |name: &str| {
         let mut attributes = message.attributes.iter();
         let found = attributes.find(|(found, _)| found.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+        found.map(|(_, value)| value)
     };
     let required = |name: &str| {
         attribute(name).ok_or_else(|| {

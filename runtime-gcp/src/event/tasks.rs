@@ -34,12 +34,12 @@ pub(super) fn decode(headers: &HeaderMap, body: &Bytes) -> Result<Message> {
     message.time = text(headers, "x-cloudtasks-tasketa")?.and_then(unix_time);
     for (header, attribute) in HISTORY {
         if let Some(value) = text(headers, header)? {
-            message.attributes.insert(attribute.to_owned(), value.to_owned());
+            message.attributes.insert(attribute, value);
         }
     }
     for header in headers.keys().filter(|header| pubsub::is_attribute(header.as_str())) {
         if let Some(value) = text(headers, header.as_str())? {
-            message.attributes.insert(header.as_str().to_owned(), value.to_owned());
+            message.attributes.insert(header.as_str(), value);
         }
     }
     Ok(message)

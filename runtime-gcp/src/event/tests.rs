@@ -178,7 +178,7 @@ mod round_trips {
         let mut message = Message::new("1", "projects/p/subscriptions/s", &b"\xff\x00"[..]);
         check(wrap_queue(&message).unwrap(), Event::Queue(Batch::new(vec![message.clone()])));
         message.time = Some(time);
-        message.attributes.insert("Tenant".into(), "ä b".into());
+        message.attributes.insert("Tenant", "ä b");
         message.order_key = Some("k".into());
         message.attempt = Some(3);
         check(wrap_queue(&message).unwrap(), Event::Queue(Batch::new(vec![message])));

@@ -34,7 +34,7 @@ fn published(parts: &Parts, body: &Bytes) -> Result<TimerEvent> {
             "the message of Pub/Sub has no `publishTime`, which says when the timer was due",
         ));
     };
-    let name = message.attributes.get("name").map(String::as_str).unwrap_or_default();
+    let name = message.attributes.get("name").unwrap_or_default();
     let mut timer = TimerEvent::new(last_segment(name), time);
     timer.data = Some(message.data).filter(|data| !data.is_empty());
     Ok(timer)

@@ -12,6 +12,7 @@ use omnifn_core::{
     ChangeKind, CloudEvent, Document, DocumentChange, DocumentValue, Number, Result, rfc3339,
 };
 use serde_json::{Map, Value, json};
+use std::sync::LazyLock;
 
 /// Protobuf, and JSON.
 pub(super) const ENVELOPES: &[&str] = &["eventarc", "eventarc-json"];
@@ -42,7 +43,7 @@ fn id(key: &Document) -> String {
         DocumentValue::String(text) | DocumentValue::Reference(text) => text.clone(),
         other => other.to_json(),
     };
-    let id = key.0.values().map(text).collect::<Vec<_>>().join(":").replace('/', "%2F");
+    let id = key.fields().values().map(text).collect::<Vec<_>>().join(":").replace('/', "%2F");
     if id.is_empty() { "-".to_owned() } else { id }
 }
 
@@ -56,7 +57,7 @@ struct Data<'a> {
 
 impl<'a> Data<'a> {
     fn of(change: &'a DocumentChange, path: &str) -> Self {
-        static NONE: Document = Document(std::collections::BTreeMap::new());
+        static NONE: LazyLock<Document> = LazyLock::new(Document::default);
         let is_there = |image: &'a Option<Document>, there: bool| {
             there.then(|| image.as_ref().unwrap_or(&NONE))
         };
@@ -104,7 +105,7 @@ impl<'a> Data<'a> {
 }
 
 fn json_fields(document: &Document) -> Map<String, Value> {
-    document.0.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
+    document.iter().map(|(name, value)| (name.clone(), json_value(value))).collect()
 }
 
 fn json_value(value: &DocumentValue) -> Value {
@@ -141,7 +142,7 @@ fn integer(number: &Number) -> Option<i64> {
 }
 
 fn put_fields(message: &mut Vec<u8>, number: u32, document: &Document) {
-    for (name, value) in &document.0 {
+    for (name, value) in document {
         let mut entry = Vec::new();
         put(&mut entry, 1, name.as_bytes());
         put(&mut entry, 2, &protobuf_value(value));

@@ -110,7 +110,7 @@ fn task(message: &Message) -> Result<Request<Bytes>> {
 
 /// Attributes as headers under their own names; what cannot stand in a header is lost.
 fn attributes(request: &mut Request<Bytes>, message: &Message) {
-    for (name, value) in &message.attributes {
+    for (name, value) in message.attributes.iter() {
         let _ = set(request, name, value);
     }
 }

@@ -68,7 +68,7 @@ fn notification(object: &ObjectEvent) -> Result<Request<Bytes>> {
         ("eventTime", time.as_deref()),
     ] {
         if let Some(value) = value {
-            message.attributes.insert(name.to_owned(), value.to_owned());
+            message.attributes.insert(name, value);
         }
     }
     queue::wrapped(&message)

@@ -146,7 +146,7 @@ fn message() -> impl Strategy<Value = Message> {
         |(id, source, data, attributes, (time, order_key, attempt))| {
             let mut message = Message::new(id, source, data);
             message.time = time;
-            message.attributes = attributes;
+            message.attributes = attributes.into();
             message.order_key = order_key;
             message.attempt = attempt;
             message

@@ -15,6 +15,8 @@ use super::{
 use crate::event::fields::Entries;
 use bytes::Bytes;
 use omnifn_core::{Message, Raw, Result};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// The attribute that holds a message's topic.
 pub(crate) const TOPIC: &str = "kafka.topic";
@@ -26,8 +28,8 @@ object! {
         topic: Option<Text<'a>> = "topic",
         offset: Integer = "offset",
         timestamp: Integer = "timestamp",
-        key: Option<Text<'a>> = "key",
-        value: Option<Text<'a>> = "value",
+        key: Option<&'a RawValue> = "key",
+        value: Option<&'a RawValue> = "value",
         headers: Option<Vec<Entries<Text<'a>, Option<SignedBytes>>>> = "headers",
     }
 }
@@ -37,29 +39,32 @@ pub(super) fn messages(
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
-    let mut messages = Vec::new();
+    let count = partitions.0.iter().map(|(_, records)| records.len()).sum();
+    let mut messages = Vec::with_capacity(count);
     for (Text(partition), records) in partitions.0 {
         for (index, record) in records.into_iter().enumerate() {
             let place = |name: &str| format!("records.{partition}[{index}].{name}");
             let offset = record.offset.0.ok_or_else(|| missing(&place("offset")))?;
             let data = match record.value {
-                Some(value) => fields::base64(&value.0, || place("value"))?,
+                Some(value) => fields::base64(value, || place("value"))?,
                 None => Bytes::new(),
             };
             let mut message = Message::new(format!("{partition}@{offset}"), source, data);
             message.time = record.timestamp.time();
             message.order_key = Some(partition.clone().into_owned());
+            let mut attributes = BTreeMap::new();
             for (name, value) in record.headers.into_iter().flatten().flat_map(|header| header.0) {
                 let value = fields::text_or_base64(value.unwrap_or_default().0);
-                message.attributes.insert(name.0.into_owned(), value);
+                attributes.insert(name.0.into_owned(), value);
             }
             if let Some(topic) = record.topic {
-                message.attributes.insert(TOPIC.to_owned(), topic.0.into_owned());
+                attributes.insert(TOPIC.to_owned(), topic.0.into_owned());
             }
             if let Some(key) = record.key {
-                let key = fields::base64(&key.0, || place("key"))?;
-                message.attributes.insert(KEY.to_owned(), fields::text_or_base64(key.into()));
+                let key = fields::base64(key, || place("key"))?;
+                attributes.insert(KEY.to_owned(), fields::text_or_base64(key.into()));
             }
+            message.attributes = attributes.into();
             let raw = Raw::part(event.clone(), messages.len(), find);
             messages.push(message.with_raw(raw));
         }

@@ -14,9 +14,10 @@ use super::{
     Text, missing,
 };
 use bytes::Bytes;
-use omnifn_core::{Message, Raw, Result};
+use omnifn_core::{Attributes, Message, Raw, Result, json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// The attribute that holds the name of the queue that a message was in.
 pub(crate) const QUEUE: &str = "mq.queue";
@@ -26,7 +27,7 @@ object! {
         id: Option<Text<'a>> = "messageID",
         timestamp: Integer = "timestamp",
         destination: Option<Destination<'a>> = "destination",
-        data: Option<Text<'a>> = "data",
+        data: Option<&'a RawValue> = "data",
         properties: Option<Entries<Text<'a>, &'a RawValue>> = "properties",
     }
 
@@ -36,7 +37,7 @@ object! {
 
     pub(super) struct RabbitMessage<'a> requires data as "data" {
         basic_properties: Option<BasicProperties<'a>> = "basicProperties",
-        data: Option<Text<'a>> = "data",
+        data: Option<&'a RawValue> = "data",
     }
 
     struct BasicProperties<'a> {
@@ -50,18 +51,17 @@ pub(super) fn active_messages(
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
-    let read = |(index, message): (usize, ActiveMessage<'_>)| {
+    let mut all = Vec::with_capacity(messages.len());
+    for (index, message) in messages.into_iter().enumerate() {
         let id = message.id.ok_or_else(|| missing(&format!("messages[{index}].messageID")))?;
         let data = data(message.data, || format!("messages[{index}].data"))?;
         let mut read = Message::new(id.0, source, data);
         read.time = message.timestamp.time();
-        attributes(&mut read, message.properties);
-        if let Some(name) = message.destination.and_then(|destination| destination.physical_name) {
-            read.attributes.insert(QUEUE.to_owned(), name.0.into_owned());
-        }
-        Ok(read.with_raw(Raw::part(event.clone(), index, find_active)))
-    };
-    messages.into_iter().enumerate().map(read).collect()
+        let queue = message.destination.and_then(|destination| destination.physical_name);
+        read.attributes = attributes(message.properties, queue);
+        all.push(read.with_raw(Raw::part(event.clone(), index, find_active)));
+    }
+    Ok(all)
 }
 
 pub(super) fn rabbit_messages(
@@ -69,7 +69,8 @@ pub(super) fn rabbit_messages(
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
-    let mut messages = Vec::new();
+    let count = queues.0.iter().map(|(_, messages)| messages.len()).sum();
+    let mut messages = Vec::with_capacity(count);
     for (Text(queue), group) in queues.0 {
         for (index, message) in group.into_iter().enumerate() {
             let data = data(message.data, || format!("rmqMessagesByQueue.{queue}[{index}].data"))?;
@@ -79,8 +80,7 @@ pub(super) fn rabbit_messages(
                 None => format!("{queue}#{index}"),
             };
             let mut read = Message::new(id, source, data);
-            attributes(&mut read, properties.headers);
-            read.attributes.insert(QUEUE.to_owned(), queue.clone().into_owned());
+            read.attributes = attributes(properties.headers, Some(Text(queue.clone())));
             let raw = Raw::part(event.clone(), messages.len(), find_rabbit);
             messages.push(read.with_raw(raw));
         }
@@ -88,16 +88,24 @@ pub(super) fn rabbit_messages(
     Ok(messages)
 }
 
-fn data(text: Option<Text<'_>>, place: impl FnOnce() -> String) -> Result<Bytes> {
-    text.map_or_else(|| Ok(Bytes::new()), |text| fields::base64(&text.0, place))
+fn data(base64: Option<&RawValue>, place: impl Fn() -> String) -> Result<Bytes> {
+    base64.map_or_else(|| Ok(Bytes::new()), |base64| fields::base64(base64, place))
 }
 
-fn attributes(message: &mut Message, properties: Option<Entries<Text<'_>, &RawValue>>) {
+fn attributes(
+    properties: Option<Entries<Text<'_>, &RawValue>>,
+    queue: Option<Text<'_>>,
+) -> Attributes {
+    let mut attributes = BTreeMap::new();
     for (name, value) in properties.map(|properties| properties.0).unwrap_or_default() {
         if value.get() != "null" {
-            message.attributes.insert(name.0.into_owned(), attribute(value));
+            attributes.insert(name.0.into_owned(), attribute(value));
         }
     }
+    if let Some(queue) = queue {
+        attributes.insert(QUEUE.to_owned(), queue.0.into_owned());
+    }
+    attributes.into()
 }
 
 /// Text as it is, bytes as text or base64, everything else as JSON.
@@ -106,17 +114,17 @@ fn attribute(value: &RawValue) -> String {
     struct Wrapped {
         bytes: SignedBytes,
     }
-    let json = value.get();
-    if json.starts_with('"') {
-        if let Ok(text) = serde_json::from_str(json) {
-            return text;
+    let raw = value.get();
+    if raw.starts_with('"') {
+        if let Some(text) = json::text(value) {
+            return text.into_owned();
         }
-    } else if json.starts_with('{') {
-        if let Ok(wrapped) = serde_json::from_str::<Wrapped>(json) {
+    } else if raw.starts_with('{') {
+        if let Ok(wrapped) = serde_json::from_str::<Wrapped>(raw) {
             return fields::text_or_base64(wrapped.bytes.0);
         }
     }
-    json.to_owned()
+    raw.to_owned()
 }
 
 fn find_active(event: &Bytes, index: usize) -> Option<Bytes> {

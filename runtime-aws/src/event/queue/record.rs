@@ -15,6 +15,7 @@ use super::{
 use bytes::Bytes;
 use omnifn_core::{Batch, Error, Message, Raw, Result, rfc3339};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A record of any source. SQS, whose batches are the largest, has its fields here; the others' are boxed, so that
@@ -25,7 +26,7 @@ pub(super) struct Record<'a> {
     #[serde(borrow, default)]
     message_id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    body: Option<Text<'a>>,
+    body: Option<&'a RawValue>,
     #[serde(borrow, default)]
     attributes: Attributes<'a>,
     #[serde(borrow, default)]
@@ -67,7 +68,7 @@ object! {
         message_id: Option<Text<'a>> = "MessageId",
         topic_arn: Option<Text<'a>> = "TopicArn",
         subject: Option<Text<'a>> = "Subject",
-        message: Option<Text<'a>> = "Message",
+        message: Option<&'a RawValue> = "Message",
         timestamp: Option<Text<'a>> = "Timestamp",
         message_attributes: Option<BTreeMap<Cow<'a, str>, SnsAttribute<'a>>> = "MessageAttributes",
     }
@@ -79,7 +80,7 @@ object! {
     struct Kinesis<'a> {
         partition_key: Option<Text<'a>> = "partitionKey",
         sequence_number: Option<Text<'a>> = "sequenceNumber",
-        data: Option<Text<'a>> = "data",
+        data: Option<&'a RawValue> = "data",
         approximate_arrival_timestamp: Seconds = "approximateArrivalTimestamp",
     }
 }
@@ -118,13 +119,14 @@ pub(super) fn messages(
     Ok((Batch::new(messages), source, arn))
 }
 
-fn required<'a>(text: Option<Text<'a>>, index: usize, name: &str) -> Result<Text<'a>> {
-    text.ok_or_else(|| missing(&format!("Records[{index}].{name}")))
+fn required<T>(member: Option<T>, index: usize, name: &str) -> Result<T> {
+    member.ok_or_else(|| missing(&format!("Records[{index}].{name}")))
 }
 
 fn sqs(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Message> {
     let id = required(record.message_id, index, "messageId")?;
     let body = required(record.body, index, "body")?;
+    let body = fields::text(body, || format!("Records[{index}].body"))?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
     let is_fifo = arn.0.ends_with(".fifo");
     let mut message = Message::new(id.0, arn.0, body.into_bytes(event)).with_raw(raw);
@@ -145,8 +147,9 @@ fn sns(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Mess
     let sns = record.sns.ok_or_else(|| missing(&format!("Records[{index}].Sns")))?;
     let id = required(sns.message_id, index, "Sns.MessageId")?;
     let arn = required(sns.topic_arn, index, "Sns.TopicArn")?;
-    let data = required(sns.message, index, "Sns.Message")?.into_bytes(event);
-    let mut message = Message::new(id.0, arn.0, data).with_raw(raw);
+    let data = required(sns.message, index, "Sns.Message")?;
+    let data = fields::text(data, || format!("Records[{index}].Sns.Message"))?;
+    let mut message = Message::new(id.0, arn.0, data.into_bytes(event)).with_raw(raw);
     message.time = sns.timestamp.and_then(|time| rfc3339::parse(&time.0));
     if let Some(subject) = sns.subject {
         message.attributes.insert("Subject".to_owned(), subject.0.into_owned());
@@ -163,7 +166,7 @@ fn kinesis(record: Record<'_>, index: usize, _: &Bytes, raw: Raw) -> Result<Mess
     let kinesis = record.kinesis.ok_or_else(|| missing(&format!("Records[{index}].kinesis")))?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
     let data = required(kinesis.data, index, "kinesis.data")?;
-    let data = fields::base64(&data.0, || format!("Records[{index}].kinesis.data"))?;
+    let data = fields::base64(data, || format!("Records[{index}].kinesis.data"))?;
     let id = required(record.event_id.or(kinesis.sequence_number), index, "eventID")?;
     let mut message = Message::new(id.0, arn.0, data).with_raw(raw);
     message.time = kinesis.approximate_arrival_timestamp.0;

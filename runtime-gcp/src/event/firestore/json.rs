@@ -5,7 +5,7 @@
 //! Members are handed on as they stand in the text, one by one, by one visitor: types that `serde` derives for all of this
 //! would be more of a function's binary.
 
-use super::{DEEPEST, DocumentEvent, NamedDocument, TOO_DEEP, wire::Broken};
+use super::{DEEPEST, DocumentEvent, NamedDocument, TOO_DEEP, Values, wire::Broken};
 use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -22,8 +22,8 @@ pub(in super::super) fn from_json(data: &Bytes) -> Result<DocumentEvent> {
     let mut event = DocumentEvent::default();
     members(message, &mut |name, member| {
         match name {
-            "value" => event.value = document(member)?,
-            "oldValue" => event.old_value = document(member)?,
+            "value" => event.value = document(member, data)?,
+            "oldValue" => event.old_value = document(member, data)?,
             "updateMask" => event.field_paths = mask(member)?,
             _ => {}
         }
@@ -32,17 +32,28 @@ pub(in super::super) fn from_json(data: &Bytes) -> Result<DocumentEvent> {
     Ok(event)
 }
 
-fn document(message: &RawValue) -> Result<Option<NamedDocument>, Broken> {
-    let mut document = NamedDocument::default();
+fn document(message: &RawValue, data: &Bytes) -> Result<Option<NamedDocument>, Broken> {
+    let (mut document_name, mut fields, mut has_fields) = <(String, Document, bool)>::default();
     members(message, &mut |name, member| {
         match name {
-            "name" => document.name = text(member)?,
-            "fields" => document.fields = fields(member, DEEPEST)?,
+            "name" => document_name = text(member)?,
+            "fields" => {
+                has_fields = CHECK.fields(member, DEEPEST)?.1;
+                fields = Document::unread(data.slice_ref(member.get().as_bytes()), read);
+            }
             _ => {}
         }
         Ok(())
     })?;
-    Ok(Some(document).filter(NamedDocument::is_some))
+    Ok(NamedDocument::new(document_name, fields, has_fields))
+}
+
+/// The fields of a document that was checked.
+fn read(fields: &Bytes) -> Values {
+    let fields = json::from_slice::<&RawValue>(fields).ok();
+    let fields = fields.and_then(|fields| BUILD.fields(fields, DEEPEST).ok());
+    debug_assert!(fields.is_some(), "the same walk has checked it");
+    fields.map(|(fields, _)| fields).unwrap_or_default()
 }
 
 fn mask(message: &RawValue) -> Result<Vec<String>, Broken> {
@@ -59,49 +70,102 @@ fn mask(message: &RawValue) -> Result<Vec<String>, Broken> {
     Ok(paths)
 }
 
-fn fields(message: &RawValue, depth: usize) -> Result<Document, Broken> {
-    let mut fields = Document::default();
-    members(message, &mut |name, member| {
-        fields.0.insert(name.to_owned(), value(member, depth)?);
-        Ok(())
-    })?;
-    Ok(fields)
+/// One walk checks the values when the event is decoded, and reads them when a document's fields are asked for: what the
+/// one takes, the other takes.
+struct Walk {
+    builds: bool,
 }
 
-/// `{"stringValue": ".."}` and the like. None at all, or one of a kind that is newer than this, reads as null.
-fn value(message: &RawValue, depth: usize) -> Result<DocumentValue, Broken> {
-    let depth = depth.checked_sub(1).ok_or_else(|| Broken::new(TOO_DEEP))?;
-    let mut found = DocumentValue::Null;
-    members(message, &mut |kind, member| {
-        found = match kind {
-            "nullValue" => DocumentValue::Null,
-            "booleanValue" => match member.get() {
-                "true" => true.into(),
-                "false" => false.into(),
-                _ => return Err(Broken::new("a boolean is neither `true` nor `false`")),
-            },
-            "integerValue" => {
-                let number = bare(member).parse::<i64>();
-                number.map_err(|_| Broken::new("an integer is none of 64 bits"))?.into()
+const CHECK: Walk = Walk { builds: false };
+const BUILD: Walk = Walk { builds: true };
+
+impl Walk {
+    /// The fields, and whether there are any.
+    fn fields(&self, message: &RawValue, depth: usize) -> Result<(Values, bool), Broken> {
+        let mut fields = Values::new();
+        let mut has_fields = false;
+        members(message, &mut |name, member| {
+            has_fields = true;
+            let value = self.value(member, depth)?;
+            if self.builds {
+                fields.insert(name.to_owned(), value);
             }
-            "doubleValue" => double(member)?.into(),
-            "timestampValue" => {
-                let time = rfc3339::parse(&text(member)?);
-                let wrong =
-                    || Broken::new("a timestamp is not RFC 3339, such as 2026-03-04T05:06:07Z");
-                DocumentValue::Timestamp(time.ok_or_else(wrong)?)
+            Ok(())
+        })?;
+        Ok((fields, has_fields))
+    }
+
+    /// `{"stringValue": ".."}` and the like. None at all, or one of a kind that is newer than this, reads as null.
+    fn value(&self, message: &RawValue, depth: usize) -> Result<DocumentValue, Broken> {
+        let depth = depth.checked_sub(1).ok_or_else(|| Broken::new(TOO_DEEP))?;
+        let mut found = DocumentValue::Null;
+        members(message, &mut |kind, member| {
+            found = match kind {
+                "nullValue" => DocumentValue::Null,
+                "booleanValue" => match member.get() {
+                    "true" => true.into(),
+                    "false" => false.into(),
+                    _ => return Err(Broken::new("a boolean is neither `true` nor `false`")),
+                },
+                "integerValue" => {
+                    let number = bare(member).parse::<i64>();
+                    self.build(number.map_err(|_| Broken::new("an integer is none of 64 bits"))?)
+                }
+                "doubleValue" => self.build(double(member)?),
+                "timestampValue" => {
+                    let time = rfc3339::parse(&text(member)?);
+                    let wrong =
+                        || Broken::new("a timestamp is not RFC 3339, such as 2026-03-04T05:06:07Z");
+                    DocumentValue::Timestamp(time.ok_or_else(wrong)?)
+                }
+                "stringValue" | "referenceValue" if !self.builds && json::is_text(member) => {
+                    DocumentValue::Null
+                }
+                "stringValue" => text(member)?.into(),
+                "bytesValue" => bytes(member)?,
+                "referenceValue" => DocumentValue::Reference(text(member)?),
+                "geoPointValue" => place(member)?,
+                "arrayValue" => DocumentValue::List(self.list(member, depth)?),
+                "mapValue" => DocumentValue::Map(self.map(member, depth)?),
+                _ => return Ok(()),
+            };
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// A value that takes memory.
+    fn build(&self, value: impl Into<DocumentValue>) -> DocumentValue {
+        if self.builds { value.into() } else { DocumentValue::Null }
+    }
+
+    fn list(&self, message: &RawValue, depth: usize) -> Result<Vec<DocumentValue>, Broken> {
+        let mut values = Vec::new();
+        members(message, &mut |name, member| {
+            if name == "values" {
+                elements(member, &mut |element| {
+                    let value = self.value(element, depth)?;
+                    if self.builds {
+                        values.push(value);
+                    }
+                    Ok(())
+                })?;
             }
-            "stringValue" => text(member)?.into(),
-            "bytesValue" => bytes(member)?,
-            "referenceValue" => DocumentValue::Reference(text(member)?),
-            "geoPointValue" => place(member)?,
-            "arrayValue" => DocumentValue::List(list(member, depth)?),
-            "mapValue" => DocumentValue::Map(map(member, depth)?),
-            _ => return Ok(()),
-        };
-        Ok(())
-    })?;
-    Ok(found)
+            Ok(())
+        })?;
+        Ok(values)
+    }
+
+    fn map(&self, message: &RawValue, depth: usize) -> Result<Document, Broken> {
+        let mut found = Values::new();
+        members(message, &mut |name, member| {
+            if name == "fields" {
+                found = self.fields(member, depth)?.0;
+            }
+            Ok(())
+        })?;
+        Ok(found.into())
+    }
 }
 
 fn place(message: &RawValue) -> Result<DocumentValue, Broken> {
@@ -115,31 +179,6 @@ fn place(message: &RawValue) -> Result<DocumentValue, Broken> {
         Ok(())
     })?;
     Ok(DocumentValue::GeoPoint { latitude, longitude })
-}
-
-fn list(message: &RawValue, depth: usize) -> Result<Vec<DocumentValue>, Broken> {
-    let mut values = Vec::new();
-    members(message, &mut |name, member| {
-        if name == "values" {
-            elements(member, &mut |element| {
-                values.push(value(element, depth)?);
-                Ok(())
-            })?;
-        }
-        Ok(())
-    })?;
-    Ok(values)
-}
-
-fn map(message: &RawValue, depth: usize) -> Result<Document, Broken> {
-    let mut found = Document::default();
-    members(message, &mut |name, member| {
-        if name == "fields" {
-            found = fields(member, depth)?;
-        }
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 /// A number, or the text of one.
@@ -168,7 +207,15 @@ fn bytes(base64: &RawValue) -> Result<DocumentValue, Broken> {
     let wrong = || Broken::new("bytes are not base64");
     let text = json::text(base64).ok_or_else(wrong)?;
     let decoded = if text.contains(['-', '_']) {
-        BASE64.decode(text.replace('-', "+").replace('_', "/"))
+        let mut text = text.into_owned().into_bytes();
+        for byte in &mut text {
+            match byte {
+                b'-' => *byte = b'+',
+                b'_' => *byte = b'/',
+                _ => {}
+            }
+        }
+        BASE64.decode(text)
     } else {
         BASE64.decode(text.as_bytes())
     };

@@ -8,8 +8,10 @@ mod wire;
 pub(super) use json::from_json;
 pub(super) use protobuf::from_protobuf;
 
-use omnifn_core::{Document, rfc3339};
-use std::{ops::RangeInclusive, time::SystemTime};
+use omnifn_core::{Document, DocumentValue, rfc3339};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::SystemTime};
+
+type Values = BTreeMap<String, DocumentValue>;
 
 /// How deep values may lie in each other. Firestore's own limit is 20 (cloud.google.com/firestore/quotas); a sender's
 /// mistake must not use up the stack.
@@ -36,9 +38,10 @@ pub(super) struct NamedDocument {
 }
 
 impl NamedDocument {
-    /// `{}` stands for no document: events of the first generation have it where there is none.
-    fn is_some(&self) -> bool {
-        !(self.name.is_empty() && self.fields.0.is_empty())
+    /// `{}` stands for no document: events of the first generation have it where there is none. Whether there are fields is
+    /// told, so that they are not read to find out.
+    fn new(name: String, fields: Document, has_fields: bool) -> Option<Self> {
+        (has_fields || !name.is_empty()).then_some(Self { name, fields })
     }
 }
 
