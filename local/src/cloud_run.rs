@@ -2,7 +2,7 @@
 
 use crate::{
     Binary, ManifestFunction, Options, Provider, Result, What, identity,
-    process::{Process, describe},
+    process::{Process, STARTING, describe, lock},
     supervisor::{self, Backoff, Command, Handle, Post, Started},
     wire::{self, Server, reply},
 };
@@ -399,6 +399,7 @@ fn seconds(limit: Duration) -> String {
 
 /// A port that nobody listened on a moment ago.
 fn free_port() -> Result<SocketAddr> {
+    let _alone = lock(&STARTING);
     let (_, address) = wire::listen(0)?;
     Ok(address)
 }

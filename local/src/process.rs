@@ -40,7 +40,11 @@ impl Process {
         // Ctrl-C in a terminal goes to a whole group: the supervisor alone decides when a function ends.
         #[cfg(unix)]
         command.process_group(0);
-        let mut child = command.spawn().map_err(|source| Error::Spawn {
+        let spawned = {
+            let _alone = lock(&STARTING);
+            command.spawn()
+        };
+        let mut child = spawned.map_err(|source| Error::Spawn {
             program: command.as_std().get_program().into(),
             source,
         })?;
@@ -152,6 +156,10 @@ async fn read_lines(
         pass_on(&line);
     }
 }
+
+/// Held while a process is started, and while a free port is looked for. A new process has a copy of every socket until
+/// its program begins: it would go on listening at the port that was found.
+pub(crate) static STARTING: Mutex<()> = Mutex::new(());
 
 /// The guarded value, also after a panic elsewhere: nothing here leaves one half-written.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

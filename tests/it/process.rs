@@ -13,7 +13,7 @@ use std::{
     io::{self, Write as _},
     net::TcpListener,
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -95,6 +95,14 @@ fn say(line: &str) {
     io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
+/// A new process has a copy of every socket until its program begins: none may be started while a free port is looked
+/// for, or it would go on listening there.
+fn alone<T>(work: impl FnOnce() -> T) -> T {
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    work()
+}
+
 /// A function at work.
 pub(crate) struct Process {
     child: Child,
@@ -107,7 +115,7 @@ impl Process {
         command.args(["--exact", "process::is_a_function", "--nocapture"]);
         command.env_clear().env(IS_FUNCTION, "1").envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let mut child = alone(|| command.kill_on_drop(true).spawn().unwrap());
         let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let written = lines.clone();
@@ -133,7 +141,8 @@ impl Process {
 
     /// Also gives the port that it listens on.
     pub(crate) async fn on_cloud_run(variables: &[(&str, &str)]) -> (Self, u16) {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let bind = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = alone(bind);
         let text = port.to_string();
         let known = [
             ("PORT", text.as_str()),

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ struct Server {
     folder: TempDir,
 }
 
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Whether somebody else does: a connection to a free port can meet itself.
 fn listens(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port))
@@ -29,6 +32,9 @@ impl Server {
     #[track_caller]
     fn start(function: &str, signature: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // A process that another test starts has a copy of every socket until its program begins: it would go on
+        // listening at the port that is looked for here.
+        let alone = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let child = Command::new(env!("CARGO_BIN_EXE_conformance"))
             .current_dir(&folder)
@@ -38,6 +44,7 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
+        drop(alone);
         let mut server = Self { child, port, folder };
         let deadline = Instant::now() + Duration::from_secs(10);
         while !listens(port) {
