@@ -81,7 +81,7 @@ fn chosen(all: Vec<String>, named: &[String]) -> Result<Vec<String>> {
 
 /// Builds all targets. Returns the folder of the programs.
 fn build(folder: &Path) -> Result<PathBuf> {
-    let cargo_fuzz = install(&command::target().join("tools"))?;
+    let cargo_fuzz = command::tool("cargo-fuzz", VERSION)?;
     command::run(
         Command::new(cargo_fuzz)
             .args(["fuzz", "build", "--sanitizer", "none", "--fuzz-dir"])
@@ -92,26 +92,6 @@ fn build(folder: &Path) -> Result<PathBuf> {
     let version = command::output(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(folder.join(host.context("`rustc -vV` does not name its host")?).join("release"))
-}
-
-/// Without optimisation: it only starts cargo.
-fn install(tools: &Path) -> Result<PathBuf> {
-    let program = tools.join("bin/cargo-fuzz");
-    let installed = command::output(Command::new(&program).arg("--version")).unwrap_or_default();
-    if installed.trim() != format!("cargo-fuzz {VERSION}") {
-        println!("installing cargo-fuzz {VERSION} below {}", tools.display());
-        command::run(
-            cargo()
-                .args(["install", "--quiet", "--debug", "--locked", "--force"])
-                .arg(format!("cargo-fuzz@{VERSION}"))
-                .arg("--root")
-                .arg(tools)
-                .arg("--target-dir")
-                .arg(tools.join("build"))
-                .env("CARGO_PROFILE_DEV_DEBUG", "0"),
-        )?;
-    }
-    Ok(program)
 }
 
 /// Runs one target. Returns how many inputs it tried.
