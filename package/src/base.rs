@@ -41,7 +41,7 @@ pub static PROVIDED_AL2023: Base = Base {
     kinds: &[Kind::Bootstrap],
     glibc: GlibcVersion::new(2, 34),
     libraries: &["libgcc_s.so.1"],
-    source: "Amazon Linux 2023 release notes, packages glibc 2.34 and libgcc; read 2026-11",
+    source: "Amazon Linux 2023 has glibc 2.34 and libgcc; generally known, not verified on the image",
 };
 
 /// AWS Lambda on Amazon Linux 2.
@@ -51,7 +51,7 @@ pub static PROVIDED_AL2: Base = Base {
     kinds: &[Kind::Bootstrap],
     glibc: GlibcVersion::new(2, 26),
     libraries: &["libgcc_s.so.1"],
-    source: "Amazon Linux 2 release notes, packages glibc 2.26 and libgcc; read 2026-11",
+    source: "Amazon Linux 2 has glibc 2.26 and libgcc; generally known, not verified on the image",
 };
 
 /// Google Cloud Run's os-only image: Ubuntu 24.04.

@@ -56,7 +56,7 @@ pub struct Limit {
 
 const MIB: u64 = 1024 * 1024;
 
-/// All that are known. Images have none (Google's quotas for Cloud Run, read 2026-11).
+/// All that are known. Images have none (Google's quotas for Cloud Run, as of 2026-11).
 pub const LIMITS: &[Limit] = &[
     Limit {
         provider: Provider::Aws,
@@ -65,7 +65,7 @@ pub const LIMITS: &[Limit] = &[
         bytes: 50 * MIB,
         above: Above::Detour,
         remedy: "upload it through S3",
-        source: "AWS Lambda Developer Guide, Lambda quotas; read 2026-11",
+        source: "AWS Lambda Developer Guide, Lambda quotas, as of 2026-11",
     },
     Limit {
         provider: Provider::Aws,
@@ -74,7 +74,7 @@ pub const LIMITS: &[Limit] = &[
         bytes: 250 * MIB,
         above: Above::Refused,
         remedy: "strip the binary, or include less",
-        source: "AWS Lambda Developer Guide, Lambda quotas; read 2026-11",
+        source: "AWS Lambda Developer Guide, Lambda quotas, as of 2026-11",
     },
     Limit {
         provider: Provider::Gcp,
