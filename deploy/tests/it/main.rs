@@ -1,0 +1,3 @@
+//! Deploying as a whole.
+
+mod memory;
