@@ -13,7 +13,9 @@
 mod archive;
 mod conformance;
 mod converge;
+mod proxy;
 
 pub use archive::{archive, deployment};
 pub use conformance::conformance;
 pub use converge::{Run, converges};
+pub use proxy::{Cut, Proxy};

@@ -1,3 +1,4 @@
 //! Deploying as a whole.
 
 mod memory;
+mod proxy;

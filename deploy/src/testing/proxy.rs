@@ -1,0 +1,178 @@
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, StatusCode, body::Incoming, header::HeaderName};
+use hyper_util::rt::TokioIo;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+};
+
+/// How a call goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cut {
+    /// The connection ends before the call gets anywhere.
+    Refused,
+    /// The provider does what it is told, and the connection ends before its answer.
+    AnswerLost,
+    /// The call gets nowhere, and this is the answer.
+    Answer {
+        /// The status: 429, 500.
+        status: u16,
+        /// Headers of the answer.
+        headers: Vec<(&'static str, &'static str)>,
+        /// The answer, in the provider's own form.
+        body: &'static str,
+    },
+}
+
+impl Cut {
+    /// An answer of this status.
+    pub fn answer(
+        status: u16,
+        headers: &[(&'static str, &'static str)],
+        body: &'static str,
+    ) -> Self {
+        Self::Answer { status, headers: headers.to_vec(), body }
+    }
+}
+
+/// Stands between a provider and its API, on the loopback interface, and lets one call go wrong. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+    serving: AbortHandle,
+}
+
+#[derive(Debug)]
+struct State {
+    upstream: SocketAddr,
+    calls: Mutex<Calls>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    made: Vec<String>,
+    cut: Option<(usize, Cut)>,
+}
+
+/// The largest body that is passed on, in bytes.
+const LARGEST: usize = 256 * 1024 * 1024;
+
+impl Proxy {
+    /// Passes on to `upstream`. The call `cut.0`, counted from 0, goes wrong in the way `cut.1`, once.
+    ///
+    /// # Panics
+    /// When nothing can listen on the loopback interface.
+    pub async fn start(upstream: SocketAddr, cut: Option<(usize, Cut)>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let calls = Mutex::new(Calls { made: Vec::new(), cut });
+        let state = Arc::new(State { upstream, calls });
+        let serving = tokio::spawn(serve(listener, state.clone())).abort_handle();
+        Self { address, state, serving }
+    }
+
+    /// `http://127.0.0.1:41234`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The method and path of every call so far.
+    pub fn calls(&self) -> Vec<String> {
+        self.state.calls().made.clone()
+    }
+
+    /// How many calls there were.
+    pub fn count(&self) -> usize {
+        self.state.calls().made.len()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl State {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the call down, and tells whether it goes wrong.
+    fn note(&self, request: &Request<Incoming>) -> Option<Cut> {
+        let mut calls = self.calls();
+        let number = calls.made.len();
+        calls.made.push(format!("{} {}", request.method(), request.uri()));
+        calls.cut.take_if(|(cut, _)| *cut == number).map(|(_, cut)| cut)
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<State>) {
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = state.clone();
+        connections.spawn(async move {
+            let service = hyper::service::service_fn(|request| answer(request, &state));
+            // A call that goes wrong ends its connection with an error, which is what it is for.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn answer(
+    request: Request<Incoming>,
+    state: &State,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    match state.note(&request) {
+        None => forward(request, state.upstream).await,
+        Some(Cut::Refused) => Err("refused".into()),
+        Some(Cut::AnswerLost) => {
+            forward(request, state.upstream).await?;
+            Err("the answer is lost".into())
+        }
+        Some(Cut::Answer { status, headers, body }) => {
+            // A client that is still sending would not read the answer.
+            request.into_body().collect().await?;
+            let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+            *response.status_mut() = StatusCode::from_u16(status)?;
+            for (name, value) in headers {
+                response.headers_mut().insert(HeaderName::from_static(name), value.parse()?);
+            }
+            Ok(response)
+        }
+    }
+}
+
+async fn forward(
+    request: Request<Incoming>,
+    upstream: SocketAddr,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    let (parts, body) = request.into_parts();
+    let body = http_body_util::Limited::new(body, LARGEST).collect().await?.to_bytes();
+    let stream = TcpStream::connect(upstream).await?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let mut request = Request::from_parts(parts, Full::new(body));
+    // The body has its length now, however it came.
+    request.headers_mut().remove(hyper::header::TRANSFER_ENCODING);
+    request.headers_mut().remove(hyper::header::EXPECT);
+    let response = sender.send_request(request).await?;
+    let (mut parts, body) = response.into_parts();
+    let body = http_body_util::Limited::new(body, LARGEST).collect().await?.to_bytes();
+    connection.abort();
+    parts.headers.remove(hyper::header::TRANSFER_ENCODING);
+    Ok(Response::from_parts(parts, Full::new(body)))
+}
