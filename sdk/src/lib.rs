@@ -67,7 +67,8 @@
 //!
 //! `aws` and `gcp` (both on unless default features are off) link the platforms, `tower` brings `service`
 //! for axum routers and other `tower` services, `stream` brings `Body::from_stream`, `otlp` sends spans to a collector,
-//! `testing` brings the test kit `omnifn::testing` and belongs into `[dev-dependencies]`.
+//! `testing` brings the test kit `omnifn::testing` and belongs into `[dev-dependencies]`, `deploy` brings `omnifn::deploy`, for
+//! programs that bring functions to the clouds.
 
 mod log;
 #[cfg(feature = "otlp")]
@@ -80,6 +81,9 @@ pub mod testing;
 mod threads;
 
 pub use omnifn_core::*;
+/// Packages functions and brings them to the clouds: for programs that deploy, never for functions.
+#[cfg(feature = "deploy")]
+pub use omnifn_deploy as deploy;
 pub use platforms::{PLATFORMS, detect};
 pub use run::{run, run_in};
 pub use secret::secret;
@@ -88,3 +92,18 @@ pub use secret::secret;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The book's pages for those who write functions.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../docs/concepts.md")]
+    struct Concepts;
+    #[doc = include_str!("../../docs/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../../docs/from-lambda.md")]
+    struct FromLambda;
+    #[doc = include_str!("../../docs/from-axum.md")]
+    struct FromAxum;
+    #[doc = include_str!("../../docs/deploy.md")]
+    struct Deploy;
+}

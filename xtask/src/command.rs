@@ -64,14 +64,16 @@ fn describe(command: &Command) -> String {
 
 /// A tool of cargo's in this version, installed below `target/tools` where it is not there. Without optimisation: it builds
 /// in half the time, and does little by itself.
-pub(crate) fn tool(name: &str, version: &str) -> Result<PathBuf> {
+pub(crate) fn tool(name: &str, version: &str, options: &[&str]) -> Result<PathBuf> {
     let tools = target().join("tools");
     let program = tools.join("bin").join(name);
     let installed = output(Command::new(&program).arg("--version")).unwrap_or_default();
-    if installed.trim() != format!("{name} {version}") {
+    // Some write `1.2.3`, others `v1.2.3`.
+    if installed.trim().replace(" v", " ") != format!("{name} {version}") {
         println!("installing {name} {version} below {}", tools.display());
         run(cargo()
             .args(["install", "--quiet", "--debug", "--locked", "--force"])
+            .args(options)
             .arg(format!("{name}@{version}"))
             .arg("--root")
             .arg(&tools)

@@ -12,7 +12,7 @@ use crate::command;
 const VERSION: &str = "0.20.2";
 
 pub(crate) fn run() -> Result<()> {
-    let program = command::tool("cargo-deny", VERSION)?;
+    let program = command::tool("cargo-deny", VERSION, &[])?;
     command::run(
         Command::new(program)
             .args(["--workspace", "check", "--hide-inclusion-graph", "licenses", "bans"])

@@ -81,7 +81,7 @@ fn chosen(all: Vec<String>, named: &[String]) -> Result<Vec<String>> {
 
 /// Builds all targets. Returns the folder of the programs.
 fn build(folder: &Path) -> Result<PathBuf> {
-    let cargo_fuzz = command::tool("cargo-fuzz", VERSION)?;
+    let cargo_fuzz = command::tool("cargo-fuzz", VERSION, &[])?;
     command::run(
         Command::new(cargo_fuzz)
             .args(["fuzz", "build", "--sanitizer", "none", "--fuzz-dir"])

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line")]
 
 mod bench;
+mod book;
 mod ci;
 mod command;
 mod deny;
@@ -39,6 +40,8 @@ enum Verb {
     Size,
     /// The parts of documents that are made from the code, such as the README's table of platforms.
     Docs(docs::Options),
+    /// The book in `docs/`, by mdBook (installed below `target/tools`), and whether its links lead somewhere.
+    Book,
     /// The measurements of `bench/`.
     Bench(bench::Options),
 }
@@ -58,6 +61,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Ci => ci::run(),
         Verb::Tree => tree::run(),
         Verb::Deny => deny::run(),
+        Verb::Book => book::run(),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Real(options) => real::run(&options),
         Verb::Size => size::run(),
