@@ -18,4 +18,4 @@ mod proxy;
 pub use archive::{archive, deployment};
 pub use conformance::conformance;
 pub use converge::{Run, converges};
-pub use proxy::{Cut, Proxy};
+pub use proxy::{Cut, Proxy, Sent};

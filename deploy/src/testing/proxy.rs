@@ -41,6 +41,20 @@ impl Cut {
     }
 }
 
+/// A call as it was sent.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The method.
+    pub method: String,
+    /// The path and query.
+    pub uri: String,
+    /// The headers, but those that prove who sends: `authorization` and tokens.
+    pub headers: Vec<(String, String)>,
+    /// The body, where it is text of at most 64 KiB.
+    pub body: Option<String>,
+}
+
 /// Stands between a provider and its API, on the loopback interface, and lets one call go wrong. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
@@ -58,6 +72,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Calls {
     made: Vec<String>,
+    sent: Vec<Sent>,
     cut: Option<(usize, Cut)>,
 }
 
@@ -72,7 +87,7 @@ impl Proxy {
     pub async fn start(upstream: SocketAddr, cut: Option<(usize, Cut)>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("its address");
-        let calls = Mutex::new(Calls { made: Vec::new(), cut });
+        let calls = Mutex::new(Calls { cut, ..Calls::default() });
         let state = Arc::new(State { upstream, calls });
         let serving = tokio::spawn(serve(listener, state.clone())).abort_handle();
         Self { address, state, serving }
@@ -86,6 +101,11 @@ impl Proxy {
     /// The method and path of every call so far.
     pub fn calls(&self) -> Vec<String> {
         self.state.calls().made.clone()
+    }
+
+    /// Every call that was passed on so far, for those who compare it with a model of the API.
+    pub fn sent(&self) -> Vec<Sent> {
+        self.state.calls().sent.clone()
     }
 
     /// How many calls there were.
@@ -136,10 +156,10 @@ async fn answer(
     state: &State,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     match state.note(&request) {
-        None => forward(request, state.upstream).await,
+        None => forward(request, state).await,
         Some(Cut::Refused) => Err("refused".into()),
         Some(Cut::AnswerLost) => {
-            forward(request, state.upstream).await?;
+            forward(request, state).await?;
             Err("the answer is lost".into())
         }
         Some(Cut::Answer { status, headers, body }) => {
@@ -157,11 +177,12 @@ async fn answer(
 
 async fn forward(
     request: Request<Incoming>,
-    upstream: SocketAddr,
+    state: &State,
 ) -> Result<Response<Full<Bytes>>, Failure> {
     let (parts, body) = request.into_parts();
     let body = http_body_util::Limited::new(body, LARGEST).collect().await?.to_bytes();
-    let stream = TcpStream::connect(upstream).await?;
+    state.calls().sent.push(sent(&parts, &body));
+    let stream = TcpStream::connect(state.upstream).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
@@ -175,4 +196,22 @@ async fn forward(
     connection.abort();
     parts.headers.remove(hyper::header::TRANSFER_ENCODING);
     Ok(Response::from_parts(parts, Full::new(body)))
+}
+
+fn sent(parts: &hyper::http::request::Parts, body: &Bytes) -> Sent {
+    let headers = parts.headers.iter().filter(|(name, _)| {
+        let name = name.as_str();
+        name != "authorization" && !name.contains("token")
+    });
+    let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= 64 * 1024);
+    Sent {
+        method: parts.method.to_string(),
+        uri: parts.uri.to_string(),
+        headers: headers
+            .map(|(name, value)| {
+                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect(),
+        body: text.map(str::to_owned),
+    }
 }
