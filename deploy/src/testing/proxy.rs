@@ -198,20 +198,28 @@ async fn forward(
     Ok(Response::from_parts(parts, Full::new(body)))
 }
 
+/// The header under which the scope of a signature is kept: `20261125/eu-west-1/lambda/aws4_request`.
+const SCOPE: &str = "x-credential-scope";
+
 fn sent(parts: &hyper::http::request::Parts, body: &Bytes) -> Sent {
-    let headers = parts.headers.iter().filter(|(name, _)| {
-        let name = name.as_str();
-        name != "authorization" && !name.contains("token")
-    });
+    let mut headers = Vec::new();
+    for (name, value) in &parts.headers {
+        let (name, value) = (name.as_str(), String::from_utf8_lossy(value.as_bytes()));
+        if name == "authorization" {
+            // Who asks stays out; which service is asked is not said elsewhere.
+            let scope =
+                value.split_once("Credential=").and_then(|(_, after)| after.split(',').next());
+            let scope = scope.and_then(|credential| credential.split_once('/'));
+            headers.extend(scope.map(|(_, scope)| (SCOPE.to_owned(), scope.to_owned())));
+        } else if !name.contains("token") {
+            headers.push((name.to_owned(), value.into_owned()));
+        }
+    }
     let text = std::str::from_utf8(body).ok().filter(|text| text.len() <= 64 * 1024);
     Sent {
         method: parts.method.to_string(),
         uri: parts.uri.to_string(),
-        headers: headers
-            .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect(),
+        headers,
         body: text.map(str::to_owned),
     }
 }
