@@ -50,7 +50,7 @@ pub use environment::{Environment, Secret};
 pub use error::{BoxError, Error, ErrorKind, Result, TooLarge};
 pub use event::{
     Attributes, Batch, ChangeKind, CloudEvent, DocumentChange, Event, FromEvent, Item, Message,
-    ObjectChange, ObjectEvent, Payload, Raw, TimerEvent, Trigger,
+    ObjectChange, ObjectEvent, Payload, Raw, RawParts, TimerEvent, Trigger,
 };
 pub use function::Function;
 pub use handler::Handler;

@@ -31,13 +31,6 @@ const MIB: usize = 1 << 20;
 /// How many times its size an event may take, itself included.
 const MOST: f64 = 3.0;
 
-/// What is above that, how far, and why.
-const ABOVE: &[(&str, f64, &str)] =
-    &[("aws/queue/msk: 10000 small", 4.6, SMALL), ("aws/queue/kafka: 10000 small", 4.6, SMALL)];
-/// A record of Kafka is 150 bytes beside its data, a message 208 beside its texts: an event of the 6 MB that Lambda sends
-/// takes 28 MB where all records are so small.
-const SMALL: &str = "small messages";
-
 /// One measurement at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -281,10 +274,8 @@ fn measure<C: Codec>(
     assert_eq!(refused, None, "{case}");
     let ratio = (size + peak) as f64 / size as f64;
     println!("{case:<60} {size:>10} {:>10} {ratio:>6.2}", size + peak);
-    let known = ABOVE.iter().find(|(known, ..)| *known == case);
-    let most = known.map_or(MOST, |(_, most, _)| *most);
-    if ratio > most {
-        above.push(format!("{case}: {ratio:.2} times its size, at most {most}"));
+    if ratio > MOST {
+        above.push(format!("{case}: {ratio:.2} times its size, at most {MOST}"));
     }
 }
 

@@ -15,7 +15,7 @@ pub use cloud_event::CloudEvent;
 pub use database::{ChangeKind, DocumentChange};
 pub use payload::Payload;
 pub use queue::Message;
-pub use raw::Raw;
+pub use raw::{Raw, RawParts};
 pub use storage::{ObjectChange, ObjectEvent};
 pub use timer::TimerEvent;
 

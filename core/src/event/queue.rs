@@ -1,7 +1,7 @@
 use super::{Attributes, Raw};
 use crate::Result;
 use bytes::Bytes;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// One message of a queue or topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Message {
     /// in the batch.
     pub id: String,
     /// Where it comes from: the ARN of the queue, topic, stream or cluster on AWS, the resource name of the subscription
-    /// or queue on Google.
-    pub source: String,
+    /// or queue on Google. The messages of a batch share it.
+    pub source: Arc<str>,
     /// When it was published, if the provider says.
     pub time: Option<SystemTime>,
     /// Attributes beside the data. Binary values are in base64. On AWS these are the message attributes of SQS and SNS
@@ -33,7 +33,7 @@ pub struct Message {
 
 impl Message {
     /// A message with nothing but its id, its source and its data.
-    pub fn new(id: impl Into<String>, source: impl Into<String>, data: impl Into<Bytes>) -> Self {
+    pub fn new(id: impl Into<String>, source: impl Into<Arc<str>>, data: impl Into<Bytes>) -> Self {
         Self {
             id: id.into(),
             source: source.into(),

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What a provider sent for one event or one item of a batch. It is looked for when it is asked for, so that a
 /// handler that does not ask pays nothing. Two events are the same whatever they were sent in: it takes no part in
@@ -13,10 +13,33 @@ enum Inner {
     None,
     Whole(Bytes),
     Part {
-        event: Bytes,
+        parts: RawParts,
         index: usize,
-        find: fn(&Bytes, usize) -> Option<Bytes>,
     },
+}
+
+/// What a provider sent for a batch: each of its items remembers it, and shares it with the others.
+#[derive(Clone)]
+pub struct RawParts(Arc<(Bytes, Find)>);
+
+type Find = fn(&Bytes, usize) -> Option<Bytes>;
+
+impl RawParts {
+    /// All of what was sent, and how the part of one item is found in it by its index.
+    pub fn new(event: Bytes, find: Find) -> Self {
+        Self(Arc::new((event, find)))
+    }
+
+    /// What was sent for the item of this index.
+    pub fn part(&self, index: usize) -> Raw {
+        Raw(Inner::Part { parts: self.clone(), index })
+    }
+}
+
+impl fmt::Debug for RawParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawParts(..)")
+    }
 }
 
 impl Raw {
@@ -25,17 +48,15 @@ impl Raw {
         Self(Inner::Whole(event))
     }
 
-    /// The part of what was sent that `find` finds by this index.
-    pub fn part(event: Bytes, index: usize, find: fn(&Bytes, usize) -> Option<Bytes>) -> Self {
-        Self(Inner::Part { event, index, find })
-    }
-
     /// The bytes, if a provider sent any.
     pub fn bytes(&self) -> Option<Bytes> {
         match &self.0 {
             Inner::None => None,
             Inner::Whole(event) => Some(event.clone()),
-            Inner::Part { event, index, find } => find(event, *index),
+            Inner::Part { parts, index } => {
+                let (event, find) = &*parts.0;
+                find(event, *index)
+            }
         }
     }
 }
@@ -56,7 +77,7 @@ impl fmt::Debug for Raw {
 
 #[cfg(test)]
 mod tests {
-    use super::Raw;
+    use super::{Raw, RawParts};
     use bytes::Bytes;
 
     #[test]
@@ -64,8 +85,9 @@ mod tests {
         let event = Bytes::from_static(b"abc");
         let find =
             |event: &Bytes, index: usize| event.get(index).map(|_| event.slice(index..=index));
-        assert_eq!(Raw::part(event.clone(), 1, find).bytes().unwrap(), "b");
-        assert_eq!(Raw::part(event.clone(), 3, find).bytes(), None);
+        let parts = RawParts::new(event.clone(), find);
+        assert_eq!(parts.part(1).bytes().unwrap(), "b");
+        assert_eq!(parts.part(3).bytes(), None);
         assert_eq!(Raw::whole(event).bytes().unwrap(), "abc");
         assert_eq!(Raw::default().bytes(), None);
     }

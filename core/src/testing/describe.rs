@@ -60,7 +60,7 @@ fn describe_event(event: &CloudEvent) -> Value {
 fn describe_message(message: &Message) -> Value {
     let mut described = Map::new();
     described.insert("id".into(), message.id.as_str().into());
-    described.insert("source".into(), message.source.as_str().into());
+    described.insert("source".into(), (*message.source).into());
     described.insert("data".into(), describe_bytes(&message.data));
     if let Some(time) = message.time {
         described.insert("time".into(), rfc3339::format(time).into());

@@ -17,7 +17,8 @@ use super::{
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use omnifn_core::{
-    Batch, ChangeKind, Document, DocumentChange, DocumentValue, Error, Number, Raw, Result, json,
+    Batch, ChangeKind, Document, DocumentChange, DocumentValue, Error, Number, RawParts, Result,
+    json,
 };
 use serde::{
     Deserialize, Deserializer,
@@ -54,12 +55,13 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Batch<DocumentChange>, String)> {
     let records = event.records.ok_or_else(|| refuse(Error::malformed("`Records` is missing")))?;
     let mut arn = String::new();
     let mut changes = Vec::with_capacity(records.len());
+    let parts = RawParts::new(bytes.clone(), fields::record);
     for (index, record) in records.into_iter().enumerate() {
         let change = change(record, index, bytes).map_err(refuse)?;
         if index == 0 {
             arn.clone_from(&change.source);
         }
-        changes.push(change.with_raw(Raw::part(bytes.clone(), index, fields::record)));
+        changes.push(change.with_raw(parts.part(index)));
     }
     Ok((Batch::new(changes), arn))
 }

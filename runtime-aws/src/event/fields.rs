@@ -5,7 +5,7 @@ use bytes::Bytes;
 use omnifn_core::{Error, Result, json};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{self, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{
@@ -237,6 +237,43 @@ impl<'de, K: Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Entries
     }
 }
 
+/// Reads a list item by item, and gives each with its place to a function: what that does not keep is gone.
+pub(super) struct Each<T, F> {
+    function: F,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T, F: FnMut(usize, T)> Each<T, F> {
+    pub(super) fn new(function: F) -> Self {
+        Self { function, item: PhantomData }
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> DeserializeSeed<'de> for Each<T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(usize, T)> Visitor<'de> for Each<T, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(item) = items.next_element()? {
+            (self.function)(index, item);
+            index += 1;
+        }
+        Ok(())
+    }
+}
+
 /// A member that is there, whatever it holds.
 #[derive(Debug, Default)]
 pub(super) struct Present(pub(super) bool);
@@ -260,7 +297,8 @@ pub(super) fn base64(raw: &RawValue, place: impl Fn() -> String) -> Result<Bytes
     use base64::prelude::{BASE64_STANDARD, Engine as _};
     BASE64_STANDARD
         .decode(text(raw, &place)?.0.as_bytes())
-        .map(Bytes::from)
+        // Without room to spare, `Bytes` need nothing beside it.
+        .map(|bytes| bytes.into_boxed_slice().into())
         .map_err(|error| Error::malformed(format!("`{}` is not base64: {error}", place())))
 }
 

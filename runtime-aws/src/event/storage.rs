@@ -23,7 +23,7 @@ use super::{
     wrong,
 };
 use bytes::Bytes;
-use omnifn_core::{Batch, Error, ObjectChange, ObjectEvent, Raw, Result, json, rfc3339};
+use omnifn_core::{Batch, Error, ObjectChange, ObjectEvent, Raw, RawParts, Result, json, rfc3339};
 use std::{borrow::Cow, collections::HashMap};
 
 /// What was read of an event.
@@ -200,13 +200,11 @@ fn inside(body: &Bytes, attempt: Option<u32>) -> Result<Vec<ObjectEvent>> {
 /// S3's own record, or EventBridge's.
 fn notification(document: Document<'_>, bytes: &Bytes) -> Result<Vec<ObjectEvent>> {
     if let Some(records) = document.records {
+        let parts = RawParts::new(bytes.clone(), fields::record);
         return records
             .into_iter()
             .enumerate()
-            .map(|(index, record)| {
-                let raw = Raw::part(bytes.clone(), index, fields::record);
-                Ok(object_of_record(record, index)?.with_raw(raw))
-            })
+            .map(|(index, record)| Ok(object_of_record(record, index)?.with_raw(parts.part(index))))
             .collect();
     }
     if document.event.as_ref().is_some_and(|event| event.0 == "s3:TestEvent") {

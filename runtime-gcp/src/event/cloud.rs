@@ -9,7 +9,9 @@ use http::{
     header::{CONTENT_TYPE, InvalidHeaderName, InvalidHeaderValue},
     request::Parts,
 };
-use omnifn_core::{Batch, Body, CloudEvent, Error, Event, Raw, Response, Result, json, rfc3339};
+use omnifn_core::{
+    Batch, Body, CloudEvent, Error, Event, Raw, RawParts, Response, Result, json, rfc3339,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, IgnoredAny, SeqAccess, Visitor},
@@ -87,11 +89,12 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<Option<CloudEven
 
 fn batch(body: &Bytes) -> Result<Event> {
     let elements: Elements<'_> = json::from_slice(body)?;
+    let parts = RawParts::new(body.clone(), element_at);
     let events = elements.0.iter().enumerate().map(|(index, element)| {
         let event = CloudEvent::from_structured(element.get().as_bytes());
         let event = event
             .map_err(|error| Error::malformed(format!("event {index} of the batch: {error}")))?;
-        Ok(event.with_raw(Raw::part(body.clone(), index, element_at)))
+        Ok(event.with_raw(parts.part(index)))
     });
     let mut events = events.collect::<Result<Vec<_>>>()?;
     Ok(match events.pop() {

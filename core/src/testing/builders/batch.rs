@@ -2,6 +2,7 @@ use super::{Sample, to_json, to_time};
 use crate::{Event, Message};
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Several messages, objects or changes as one batch.
 ///
@@ -45,7 +46,7 @@ impl MessageSample {
     }
 
     /// Sets where it comes from; else `queue`.
-    pub fn source(mut self, source: impl Into<String>) -> Self {
+    pub fn source(mut self, source: impl Into<Arc<str>>) -> Self {
         self.0.source = source.into();
         self
     }

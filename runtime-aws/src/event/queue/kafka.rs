@@ -9,14 +9,15 @@
 //! servers stand for it.
 
 use super::{
-    super::fields::{self, Integer, SignedBytes, object},
+    super::fields::{self, Each, Integer, SignedBytes, object},
     Text, missing,
 };
 use crate::event::fields::Entries;
 use bytes::Bytes;
-use omnifn_core::{Message, Raw, Result};
+use omnifn_core::{Message, RawParts, Result, json};
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The attribute that holds a message's topic.
 pub(crate) const TOPIC: &str = "kafka.topic";
@@ -24,7 +25,7 @@ pub(crate) const TOPIC: &str = "kafka.topic";
 pub(crate) const KEY: &str = "kafka.key";
 
 object! {
-    pub(super) struct Record<'a> requires offset as "offset" {
+    struct Record<'a> requires offset as "offset" {
         topic: Option<Text<'a>> = "topic",
         offset: Integer = "offset",
         timestamp: Integer = "timestamp",
@@ -34,42 +35,63 @@ object! {
     }
 }
 
+/// One record after the other: a batch of tiny ones takes more memory than its event as it is, and all of them read at once
+/// would double that.
 pub(super) fn messages(
-    partitions: Entries<Text<'_>, Vec<Record<'_>>>,
+    partitions: Entries<Text<'_>, &RawValue>,
     source: &str,
     event: &Bytes,
 ) -> Result<Vec<Message>> {
-    let count = partitions.0.iter().map(|(_, records)| records.len()).sum();
+    let mut count = 0;
+    for (_, records) in &partitions.0 {
+        json::from_part(event, records, Each::new(|_, _: IgnoredAny| count += 1))?;
+    }
     let mut messages = Vec::with_capacity(count);
+    let source: Arc<str> = source.into();
+    let parts = RawParts::new(event.clone(), find);
     for (Text(partition), records) in partitions.0 {
-        for (index, record) in records.into_iter().enumerate() {
-            let place = |name: &str| format!("records.{partition}[{index}].{name}");
-            let offset = record.offset.0.ok_or_else(|| missing(&place("offset")))?;
-            let data = match record.value {
-                Some(value) => fields::base64(value, || place("value"))?,
-                None => Bytes::new(),
-            };
-            let mut message = Message::new(format!("{partition}@{offset}"), source, data);
-            message.time = record.timestamp.time();
-            message.order_key = Some(partition.clone().into_owned());
-            let mut attributes = BTreeMap::new();
-            for (name, value) in record.headers.into_iter().flatten().flat_map(|header| header.0) {
-                let value = fields::text_or_base64(value.unwrap_or_default().0);
-                attributes.insert(name.0.into_owned(), value);
+        let mut failed = None;
+        let each = Each::new(|index, record: Record<'_>| {
+            if failed.is_none() {
+                let raw = parts.part(messages.len());
+                match read(record, &partition, index, source.clone()) {
+                    Ok(message) => messages.push(message.with_raw(raw)),
+                    Err(error) => failed = Some(error),
+                }
             }
-            if let Some(topic) = record.topic {
-                attributes.insert(TOPIC.to_owned(), topic.0.into_owned());
-            }
-            if let Some(key) = record.key {
-                let key = fields::base64(key, || place("key"))?;
-                attributes.insert(KEY.to_owned(), fields::text_or_base64(key.into()));
-            }
-            message.attributes = attributes.into();
-            let raw = Raw::part(event.clone(), messages.len(), find);
-            messages.push(message.with_raw(raw));
+        });
+        json::from_part(event, records, each)?;
+        if let Some(error) = failed {
+            return Err(error);
         }
     }
     Ok(messages)
+}
+
+fn read(record: Record<'_>, partition: &str, index: usize, source: Arc<str>) -> Result<Message> {
+    let place = |name: &str| format!("records.{partition}[{index}].{name}");
+    let offset = record.offset.0.ok_or_else(|| missing(&place("offset")))?;
+    let data = match record.value {
+        Some(value) => fields::base64(value, || place("value"))?,
+        None => Bytes::new(),
+    };
+    let mut message = Message::new(format!("{partition}@{offset}"), source, data);
+    message.time = record.timestamp.time();
+    message.order_key = Some(partition.to_owned());
+    let mut attributes = BTreeMap::new();
+    for (name, value) in record.headers.into_iter().flatten().flat_map(|header| header.0) {
+        let value = fields::text_or_base64(value.unwrap_or_default().0);
+        attributes.insert(name.0.into_owned(), value);
+    }
+    if let Some(topic) = record.topic {
+        attributes.insert(TOPIC.to_owned(), topic.0.into_owned());
+    }
+    if let Some(key) = record.key {
+        let key = fields::base64(key, || place("key"))?;
+        attributes.insert(KEY.to_owned(), fields::text_or_base64(key.into()));
+    }
+    message.attributes = attributes.into();
+    Ok(message)
 }
 
 fn find(event: &Bytes, index: usize) -> Option<Bytes> {

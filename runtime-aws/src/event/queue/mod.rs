@@ -23,6 +23,7 @@ use super::{
 };
 use bytes::Bytes;
 use omnifn_core::{Batch, Error, Message, Result, json};
+use serde_json::value::RawValue;
 
 #[cfg(feature = "testing")]
 pub(crate) use kafka::{KEY as KAFKA_KEY, TOPIC as KAFKA_TOPIC};
@@ -37,7 +38,7 @@ object! {
         event_source: Option<Text<'a>> = "eventSource",
         event_source_arn: Option<Text<'a>> = "eventSourceArn",
         bootstrap_servers: Option<Text<'a>> = "bootstrapServers",
-        partitions: Option<Entries<Text<'a>, Vec<kafka::Record<'a>>>> = "records",
+        partitions: Option<Entries<Text<'a>, &'a RawValue>> = "records",
         messages: Option<Vec<mq::ActiveMessage<'a>>> = "messages",
         queues: Option<Entries<Text<'a>, Vec<mq::RabbitMessage<'a>>>> = "rmqMessagesByQueue",
     }

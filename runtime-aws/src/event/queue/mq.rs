@@ -14,10 +14,10 @@ use super::{
     Text, missing,
 };
 use bytes::Bytes;
-use omnifn_core::{Attributes, Message, Raw, Result, json};
+use omnifn_core::{Attributes, Message, RawParts, Result, json};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The attribute that holds the name of the queue that a message was in.
 pub(crate) const QUEUE: &str = "mq.queue";
@@ -52,14 +52,16 @@ pub(super) fn active_messages(
     event: &Bytes,
 ) -> Result<Vec<Message>> {
     let mut all = Vec::with_capacity(messages.len());
+    let source: Arc<str> = source.into();
+    let parts = RawParts::new(event.clone(), find_active);
     for (index, message) in messages.into_iter().enumerate() {
         let id = message.id.ok_or_else(|| missing(&format!("messages[{index}].messageID")))?;
         let data = data(message.data, || format!("messages[{index}].data"))?;
-        let mut read = Message::new(id.0, source, data);
+        let mut read = Message::new(id.0, source.clone(), data);
         read.time = message.timestamp.time();
         let queue = message.destination.and_then(|destination| destination.physical_name);
         read.attributes = attributes(message.properties, queue);
-        all.push(read.with_raw(Raw::part(event.clone(), index, find_active)));
+        all.push(read.with_raw(parts.part(index)));
     }
     Ok(all)
 }
@@ -71,6 +73,8 @@ pub(super) fn rabbit_messages(
 ) -> Result<Vec<Message>> {
     let count = queues.0.iter().map(|(_, messages)| messages.len()).sum();
     let mut messages = Vec::with_capacity(count);
+    let source: Arc<str> = source.into();
+    let parts = RawParts::new(event.clone(), find_rabbit);
     for (Text(queue), group) in queues.0 {
         for (index, message) in group.into_iter().enumerate() {
             let data = data(message.data, || format!("rmqMessagesByQueue.{queue}[{index}].data"))?;
@@ -79,9 +83,9 @@ pub(super) fn rabbit_messages(
                 Some(id) => id.0.into_owned(),
                 None => format!("{queue}#{index}"),
             };
-            let mut read = Message::new(id, source, data);
+            let mut read = Message::new(id, source.clone(), data);
             read.attributes = attributes(properties.headers, Some(Text(queue.clone())));
-            let raw = Raw::part(event.clone(), messages.len(), find_rabbit);
+            let raw = parts.part(messages.len());
             messages.push(read.with_raw(raw));
         }
     }

@@ -13,10 +13,10 @@ use super::{
     Source, Text, missing,
 };
 use bytes::Bytes;
-use omnifn_core::{Batch, Error, Message, Raw, Result, rfc3339};
+use omnifn_core::{Batch, Error, Message, Raw, RawParts, Result, rfc3339};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// A record of any source. SQS, whose batches are the largest, has its fields here; the others' are boxed, so that
 /// its records stay small. Its structs are derived, which reads them a little faster than `object!`.
@@ -85,8 +85,8 @@ object! {
     }
 }
 
-/// Reads a record of one source: its index, the event and what finds it there again.
-type Read = fn(Record<'_>, usize, &Bytes, Raw) -> Result<Message>;
+/// Reads a record of one source: its index, the event, what finds it there again, and the message before it.
+type Read = fn(Record<'_>, usize, &Bytes, Raw, Option<&Message>) -> Result<Message>;
 
 pub(super) fn messages(
     records: Vec<Record<'_>>,
@@ -94,6 +94,7 @@ pub(super) fn messages(
 ) -> Result<(Batch<Message>, Source, String)> {
     let mut source = Source::Sqs;
     let mut messages: Vec<Message> = Vec::with_capacity(records.len());
+    let parts = RawParts::new(event.clone(), fields::record);
     for (index, record) in records.into_iter().enumerate() {
         let (from, read): (_, Read) = match &*record.event_source.0 {
             "aws:sqs" => (Source::Sqs, sqs),
@@ -113,23 +114,39 @@ pub(super) fn messages(
                 "`Records[{index}].eventSource` is another than that of `Records[0]`"
             )));
         }
-        messages.push(read(record, index, event, Raw::part(event.clone(), index, fields::record))?);
+        let message = read(record, index, event, parts.part(index), messages.last())?;
+        messages.push(message);
     }
-    let arn = messages.first().map(|message| message.source.clone()).unwrap_or_default();
+    let arn = messages.first().map(|message| (*message.source).to_owned()).unwrap_or_default();
     Ok((Batch::new(messages), source, arn))
+}
+
+/// The source of a message: as a rule that of the one before it, too.
+fn source(arn: &str, before: Option<&Message>) -> Arc<str> {
+    match before {
+        Some(before) if *before.source == *arn => before.source.clone(),
+        _ => arn.into(),
+    }
 }
 
 fn required<T>(member: Option<T>, index: usize, name: &str) -> Result<T> {
     member.ok_or_else(|| missing(&format!("Records[{index}].{name}")))
 }
 
-fn sqs(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Message> {
+fn sqs(
+    record: Record<'_>,
+    index: usize,
+    event: &Bytes,
+    raw: Raw,
+    before: Option<&Message>,
+) -> Result<Message> {
     let id = required(record.message_id, index, "messageId")?;
     let body = required(record.body, index, "body")?;
     let body = fields::text(body, || format!("Records[{index}].body"))?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
     let is_fifo = arn.0.ends_with(".fifo");
-    let mut message = Message::new(id.0, arn.0, body.into_bytes(event)).with_raw(raw);
+    let mut message =
+        Message::new(id.0, source(&arn.0, before), body.into_bytes(event)).with_raw(raw);
     message.time = record.attributes.sent_timestamp.time();
     message.attempt = record.attributes.approximate_receive_count.count();
     // A standard queue may have group ids too (for fairness between tenants); they promise no order.
@@ -143,13 +160,20 @@ fn sqs(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Mess
     Ok(message)
 }
 
-fn sns(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Message> {
+fn sns(
+    record: Record<'_>,
+    index: usize,
+    event: &Bytes,
+    raw: Raw,
+    before: Option<&Message>,
+) -> Result<Message> {
     let sns = record.sns.ok_or_else(|| missing(&format!("Records[{index}].Sns")))?;
     let id = required(sns.message_id, index, "Sns.MessageId")?;
     let arn = required(sns.topic_arn, index, "Sns.TopicArn")?;
     let data = required(sns.message, index, "Sns.Message")?;
     let data = fields::text(data, || format!("Records[{index}].Sns.Message"))?;
-    let mut message = Message::new(id.0, arn.0, data.into_bytes(event)).with_raw(raw);
+    let mut message =
+        Message::new(id.0, source(&arn.0, before), data.into_bytes(event)).with_raw(raw);
     message.time = sns.timestamp.and_then(|time| rfc3339::parse(&time.0));
     if let Some(subject) = sns.subject {
         message.attributes.insert("Subject".to_owned(), subject.0.into_owned());
@@ -162,13 +186,19 @@ fn sns(record: Record<'_>, index: usize, event: &Bytes, raw: Raw) -> Result<Mess
     Ok(message)
 }
 
-fn kinesis(record: Record<'_>, index: usize, _: &Bytes, raw: Raw) -> Result<Message> {
+fn kinesis(
+    record: Record<'_>,
+    index: usize,
+    _: &Bytes,
+    raw: Raw,
+    before: Option<&Message>,
+) -> Result<Message> {
     let kinesis = record.kinesis.ok_or_else(|| missing(&format!("Records[{index}].kinesis")))?;
     let arn = required(record.event_source_arn, index, "eventSourceARN")?;
     let data = required(kinesis.data, index, "kinesis.data")?;
     let data = fields::base64(data, || format!("Records[{index}].kinesis.data"))?;
     let id = required(record.event_id.or(kinesis.sequence_number), index, "eventID")?;
-    let mut message = Message::new(id.0, arn.0, data).with_raw(raw);
+    let mut message = Message::new(id.0, source(&arn.0, before), data).with_raw(raw);
     message.time = kinesis.approximate_arrival_timestamp.0;
     message.order_key = kinesis.partition_key.map(|key| key.0.into_owned());
     Ok(message)
