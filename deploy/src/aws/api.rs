@@ -4,7 +4,7 @@ use super::NAME;
 use crate::{Error, Identity, Result};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::{
-    config::ProvideCredentials as _,
+    config::{ProvideCredentials as _, http::HttpResponse, retry::RetryConfig},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 use std::time::Duration;
@@ -115,13 +115,14 @@ const TRANSIENT_CODES: &[&str] = &[
 
 /// What a failed call means.
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
-pub(super) fn failed<E, R>(operation: &str, error: SdkError<E, R>) -> Error
+pub(super) fn failed<E>(operation: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     if let Some(service) = error.as_service_error() {
-        let code = service.code().unwrap_or("unknown").to_owned();
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        // Some say no more than the status, as to a HEAD.
+        let code = service.code().map_or_else(|| status.to_string(), str::to_owned);
         let message = service.message().unwrap_or("it does not say why").trim_end_matches('.');
         if CREDENTIAL_CODES.contains(&code.as_str()) {
             return Error::Credentials {
@@ -130,7 +131,8 @@ where
                 source: None,
             };
         }
-        let is_transient = TRANSIENT_CODES.contains(&code.as_str());
+        let is_transient =
+            TRANSIENT_CODES.contains(&code.as_str()) || status == 429 || status >= 500;
         let (operation, message) = (operation.to_owned(), message.to_owned());
         return Error::Refused { provider: NAME, operation, code, message, is_transient };
     }
@@ -186,4 +188,10 @@ pub(super) fn found<T>(result: Result<T>) -> Result<Option<T>> {
 /// Gone, or never there.
 pub(super) fn gone<T>(result: Result<T>) -> Result<()> {
     found(result).map(drop)
+}
+
+/// For calls that make something, and would make it twice: a try whose answer was lost may have made it already, so the SDK must not
+/// try again by itself.
+pub(super) fn once() -> aws_sdk_lambda::config::Builder {
+    aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled())
 }

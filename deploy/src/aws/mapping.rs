@@ -2,7 +2,7 @@
 
 use super::{
     Call,
-    api::{failed, gone, is_there_already},
+    api::{self, failed, gone, is_there_already},
 };
 use crate::{Error, Found, Outputs, Owner, ResourceId, Result, Step};
 use aws_sdk_lambda::types::{
@@ -213,16 +213,19 @@ async fn create(call: Call<'_>, wanted: &Mapping) -> Result<Option<String>> {
             .set_destination_config(wanted.destination());
         let create = create.set_maximum_retry_attempts(wanted.max_retries);
         let create = create.set_filter_criteria(wanted.filter.is_some().then(|| wanted.filters()));
-        create
-            .send()
-            .await
+        let made = create.customize().config_override(api::once()).send().await;
+        let made = made.map(|made| made.uuid);
+        let error = match made
             .map_err(|error| failed(&format!("CreateEventSourceMapping {}", wanted.key()), error))
+        {
+            Ok(uuid) => return Ok(uuid),
+            Err(error) => error,
+        };
+        let may_be_there = error.is_transient() || is_there_already(&error);
+        let there = if may_be_there { uuid(call, &wanted.key()).await? } else { None };
+        there.map_or(Err(error), |uuid| Ok(Some(uuid)))
     };
-    match call.aws.budget.run(is_worth_it, attempt).await {
-        Ok(made) => Ok(made.uuid),
-        Err(error) if is_there_already(&error) => uuid(call, &wanted.key()).await,
-        Err(error) => Err(error),
-    }
+    call.aws.budget.run(is_worth_it, attempt).await
 }
 
 async fn update(call: Call<'_>, wanted: &Mapping, uuid: String) -> Result<String> {
@@ -257,8 +260,8 @@ fn is_in_use(error: &Error) -> bool {
 
 /// A role's new policy is not known everywhere at once.
 fn is_worth_it(error: &Error) -> bool {
-    let Error::Refused { code, message, .. } = error else { return false };
-    is_in_use(error)
+    let Error::Refused { code, message, .. } = error else { return error.is_transient() };
+    error.is_transient()
         || (code == "InvalidParameterValueException"
             && message.contains("execution role does not have permissions"))
 }

@@ -3,10 +3,10 @@
 
 use super::{
     Call,
-    api::{failed, found, gone, is_there_already},
+    api::{self, failed, found, gone, is_there_already},
     names::ALIAS,
 };
-use crate::{Found, Outputs, Owner, ResourceId, Result, Step};
+use crate::{Error, Found, Outputs, Owner, ResourceId, Result, Step};
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,26 +99,26 @@ pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
     if step.action == crate::Action::Update {
         delete(call, sid).await?;
     }
-    let add = call
-        .aws
-        .clients
-        .lambda
-        .add_permission()
-        .function_name(&call.names.function)
-        .qualifier(ALIAS);
-    let add = add.statement_id(sid).action(&wanted.action).principal(&wanted.principal);
-    let add = add.set_source_arn(wanted.source_arn).set_source_account(wanted.source_account);
-    let add = match sid {
-        URL => add.function_url_auth_type(FunctionUrlAuthType::None),
-        URL_INVOKE => add.invoked_via_function_url(true),
-        _ => add,
+    let attempt = || async {
+        let add = call.aws.clients.lambda.add_permission().qualifier(ALIAS);
+        let add = add.function_name(&call.names.function).statement_id(sid);
+        let add = add.action(&wanted.action).principal(&wanted.principal);
+        let add = add.set_source_arn(wanted.source_arn.clone());
+        let add = add.set_source_account(wanted.source_account.clone());
+        let add = match sid {
+            URL => add.function_url_auth_type(FunctionUrlAuthType::None),
+            URL_INVOKE => add.invoked_via_function_url(true),
+            _ => add,
+        };
+        let added = add.customize().config_override(api::once()).send().await;
+        let added = added.map_err(|error| failed(&format!("AddPermission {sid}"), error));
+        let Err(error) = added else { return Ok(()) };
+        let is_there = (error.is_transient() || is_there_already(&error))
+            && read(call).await?.iter().any(|there| there.id.name == sid);
+        if is_there { Ok(()) } else { Err(error) }
     };
-    match add.send().await.map_err(|error| failed(&format!("AddPermission {sid}"), error)) {
-        Ok(_) => Ok(Outputs::new()),
-        // The answer to an earlier try was lost.
-        Err(error) if is_there_already(&error) => Ok(Outputs::new()),
-        Err(error) => Err(error),
-    }
+    call.aws.budget.run(Error::is_transient, attempt).await?;
+    Ok(Outputs::new())
 }
 
 pub(super) async fn delete(call: Call<'_>, sid: &str) -> Result<Outputs> {

@@ -26,7 +26,7 @@ where
     F: Future<Output = (Deployer, R)>,
     R: Fn() -> bool,
 {
-    let (deployer, _) = cloud(None).await;
+    let (deployer, _kept) = cloud(None).await;
     deploy(&deployer, deployment)
         .await
         .unwrap_or_else(|error| panic!("the undisturbed deploy failed: {}", chain(&error)));
