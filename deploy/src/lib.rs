@@ -39,6 +39,8 @@ mod deployment;
 mod diff;
 mod digest;
 mod error;
+#[cfg(feature = "gcp")]
+pub mod gcp;
 mod invocation;
 mod logs;
 pub mod memory;
