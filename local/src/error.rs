@@ -49,6 +49,13 @@ pub enum Error {
         /// What went wrong on the way.
         source: Box<dyn error::Error + Send + Sync>,
     },
+    /// A file of a local cloud's state could not be read or written.
+    State {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says, or what is wrong with its content.
+        source: io::Error,
+    },
     /// A sample event cannot carry what it was asked to.
     Sample {
         /// The sample's name.
@@ -102,6 +109,9 @@ impl fmt::Display for Error {
             Self::Unreachable { address, .. } => {
                 write!(f, "the function at {address} could not be reached")
             }
+            Self::State { path, .. } => {
+                write!(f, "the state in `{}` could not be read or written", path.display())
+            }
             Self::Sample { sample, reason } => write!(f, "sample `{sample}`: {reason}"),
         }
     }
@@ -110,7 +120,9 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Spawn { source, .. } | Self::Bind { source, .. } => Some(source),
+            Self::Spawn { source, .. } | Self::Bind { source, .. } | Self::State { source, .. } => {
+                Some(source)
+            }
             Self::Unreachable { source, .. } => Some(source.as_ref()),
             _ => None,
         }
