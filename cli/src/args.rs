@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Iam(crate::deploy::iam::Iam),
     #[command(subcommand)]
     Config(crate::config::Config),
+    #[command(subcommand)]
+    Local(crate::local::Local),
 }
 
 /// How results and progress are shown.

@@ -13,6 +13,7 @@ mod event;
 mod exit;
 mod inspect;
 mod interrupt;
+mod local;
 mod parity;
 mod project;
 mod session;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Remove(options) => deploy::remove::run(&options, &shell),
         Command::Iam(command) => deploy::iam::run(&command, &shell),
         Command::Config(command) => config::run(&command, &shell),
+        Command::Local(command) => local::run(&command, &shell),
         Command::Inspect(options) => inspect::run(&options, &shell),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -23,6 +23,7 @@
 pub mod answer;
 mod aws_api;
 mod binary;
+mod cloud;
 mod cloud_run;
 mod error;
 mod front_door;
@@ -45,6 +46,7 @@ pub use answer::Answer;
 pub use aws_api::{AwsApi, AwsApiOptions};
 pub use binary::Binary;
 pub use bytes::Bytes;
+pub use cloud::{Endpoints, LocalCloud};
 pub use cloud_run::CloudRun;
 pub use error::{Error, Result};
 pub use gcp_api::{GcpApi, GcpApiOptions};

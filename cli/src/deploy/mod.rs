@@ -23,6 +23,7 @@ use crate::{
     exit::Exit,
     project::Project,
     session::block_on,
+    shell::Shell,
 };
 use clap::Args;
 use omnifn_deploy::{Deployer, Scope, package::Provider};
@@ -57,12 +58,13 @@ impl Clouds {
         configuration: &Configuration,
         reach: &Reach,
         project: &Project,
+        shell: &Shell,
     ) -> Result<Self> {
         let mut made: Vec<(Location, Deployer)> = Vec::new();
         for target in &configuration.targets {
             let location = location(target, configuration, reach, project);
             if !made.iter().any(|(known, _)| *known == location) {
-                let deployer = provider::deployer(&location).await?;
+                let deployer = provider::deployer(&location, shell).await?;
                 made.push((location, deployer));
             }
         }

@@ -1,6 +1,7 @@
 use super::{Aws, api::Clients};
 use crate::{Error, Result, retry::Budget};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_lambda::config::Credentials;
 use std::time::Duration;
 
 /// Where and as whom. What is not set is found as AWS's own tools find it.
@@ -10,6 +11,7 @@ pub struct Builder {
     region: Option<String>,
     profile: Option<String>,
     endpoint: Option<String>,
+    credentials: Option<Credentials>,
     budget: Option<Budget>,
 }
 
@@ -35,6 +37,12 @@ impl Builder {
     /// Another endpoint for all services, such as a local cloud's: `http://127.0.0.1:4566`. Pauses between tries are short then.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
+        self
+    }
+
+    /// A key and its secret, instead of those that AWS's own tools would find; for a local cloud, which takes any.
+    pub fn credentials(mut self, key: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::new(key, secret, None, None, "omnifn"));
         self
     }
 
@@ -71,6 +79,9 @@ impl Builder {
         }
         if let Some(endpoint) = self.endpoint {
             loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(credentials) = self.credentials {
+            loader = loader.credentials_provider(credentials);
         }
         if let Some(region) = self.region {
             loader = loader.region(Region::new(region));
