@@ -107,6 +107,23 @@ impl Binary {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
+
+    /// The command in an environment that has nothing of this process's but what every program may rely on.
+    pub(crate) fn alone(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env_clear();
+        for name in ["PATH", "TMPDIR", "SystemRoot"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("LANG", "en_US.UTF-8").env("HOME", self.directory());
+        if let Some(directory) = &self.working_directory {
+            command.current_dir(directory);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
 }
 
 fn parse(written: &str) -> Result<Manifest, String> {

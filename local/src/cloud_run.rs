@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, he
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, client::conn::http1::SendRequest};
 use std::{
+    ffi::OsString,
     io,
     net::{Ipv4Addr, SocketAddr},
     ops::ControlFlow,
@@ -58,8 +59,18 @@ const HOP_BY_HOP: &[HeaderName] = &[
 #[derive(Debug)]
 pub struct CloudRun {
     server: Server,
+    current: watch::Receiver<Instance>,
+    wanted: Arc<Notify>,
     handle: Handle,
     supervision: AbortHandle,
+}
+
+/// What a process is told that was deployed rather than built here: the environment is its own alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Deployed {
+    pub(crate) service: String,
+    pub(crate) revision: String,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// Where the process is to be found.
@@ -79,27 +90,52 @@ impl CloudRun {
     /// # Panics
     /// Outside a tokio runtime, on which everything runs.
     pub fn start(binary: &Binary, function: &ManifestFunction, options: Options) -> Result<Self> {
+        Self::begin(binary, &function.name, None, options)
+    }
+
+    /// As [`start`](Self::start), for an instance of a revision.
+    pub(crate) fn start_deployed(
+        binary: &Binary,
+        deployed: Deployed,
+        options: Options,
+    ) -> Result<Self> {
+        let name = deployed.service.clone();
+        Self::begin(binary, &name, Some(deployed), options)
+    }
+
+    fn begin(
+        binary: &Binary,
+        name: &str,
+        deployed: Option<Deployed>,
+        options: Options,
+    ) -> Result<Self> {
         let (listener, address) = wire::listen(options.port)?;
         let (instance, current) = watch::channel(Instance::Starting);
         let limit = options.time_limit;
         let wanted = Arc::new(Notify::new());
-        let want = wanted.clone();
+        let (want, passing) = (wanted.clone(), current.clone());
         let server = Server::start(listener, address, move |request| {
-            let (current, want) = (current.clone(), want.clone());
-            async move { forward(current, &want, request, limit).await }
+            let (current, want) = (passing.clone(), want.clone());
+            async move { forward(current, &want, request, Instant::now() + limit).await }
         });
-        let (handle, post) = supervisor::post(&function.name, Provider::Gcp);
+        let (handle, post) = supervisor::post(name, Provider::Gcp);
         let supervisor = Supervisor {
             instance,
-            wanted,
+            wanted: wanted.clone(),
             binary: binary.clone(),
-            function: function.name.clone(),
+            function: name.to_owned(),
+            deployed,
             options,
             post,
             backoff: Backoff::new(),
         };
         let supervision = tokio::spawn(supervisor.run()).abort_handle();
-        Ok(Self { server, handle, supervision })
+        Ok(Self { server, current, wanted, handle, supervision })
+    }
+
+    /// Passes a request on as the front door does.
+    pub(crate) async fn pass(&self, request: Request<Incoming>, deadline: Instant) -> wire::Reply {
+        forward(self.current.clone(), &self.wanted, request, deadline).await
     }
 
     /// Waits until the process listens.
@@ -151,9 +187,8 @@ async fn forward(
     mut current: watch::Receiver<Instance>,
     want: &Notify,
     mut request: Request<Incoming>,
-    limit: Duration,
+    deadline: Instant,
 ) -> wire::Reply {
-    let deadline = Instant::now() + limit;
     let (address, mut process) = match timeout_at(deadline, reach(&mut current, want)).await {
         Err(_) => return too_slow(),
         Ok(Err(reason)) => return unavailable(&reason),
@@ -239,6 +274,7 @@ struct Supervisor {
     wanted: Arc<Notify>,
     binary: Binary,
     function: String,
+    deployed: Option<Deployed>,
     options: Options,
     post: Post,
     backoff: Backoff,
@@ -320,17 +356,28 @@ impl Supervisor {
     }
 
     fn start(&self, port: u16) -> Result<Process> {
-        let mut command = self.binary.command();
+        let mut command;
+        if let Some(deployed) = &self.deployed {
+            command = self.binary.alone();
+            command
+                .args(&deployed.arguments)
+                .env("K_SERVICE", &deployed.service)
+                .env("K_REVISION", &deployed.revision)
+                .env("K_CONFIGURATION", &deployed.service);
+        } else {
+            command = self.binary.command();
+            command
+                .env("CLOUD_RUN_TIMEOUT_SECONDS", seconds(self.options.time_limit))
+                .env("K_SERVICE", &self.function)
+                .env("K_REVISION", format!("{}-00001-loc", self.function))
+                .env("K_CONFIGURATION", &self.function)
+                .env("FUNCTION_TARGET", &self.function)
+                .env("OMNIFN_FUNCTION", &self.function);
+        }
         command
             .env("PORT", port.to_string())
             // Not of Cloud Run: keeps the function off the network of the machine it is developed on.
-            .env("HOST", Ipv4Addr::LOCALHOST.to_string())
-            .env("CLOUD_RUN_TIMEOUT_SECONDS", seconds(self.options.time_limit))
-            .env("K_SERVICE", &self.function)
-            .env("K_REVISION", format!("{}-00001-loc", self.function))
-            .env("K_CONFIGURATION", &self.function)
-            .env("FUNCTION_TARGET", &self.function)
-            .env("OMNIFN_FUNCTION", &self.function);
+            .env("HOST", Ipv4Addr::LOCALHOST.to_string());
         let (listener, function) = (self.options.listener.clone(), self.function.clone());
         Process::start(command, move |line| {
             listener.tell(&function, Provider::Gcp, What::Output(line));

@@ -49,6 +49,13 @@ pub enum Error {
         /// What went wrong on the way.
         source: Box<dyn error::Error + Send + Sync>,
     },
+    /// What a control plane keeps could not be read or written.
+    State {
+        /// Where it is kept.
+        directory: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
     /// A sample event cannot carry what it was asked to.
     Sample {
         /// The sample's name.
@@ -102,6 +109,9 @@ impl fmt::Display for Error {
             Self::Unreachable { address, .. } => {
                 write!(f, "the function at {address} could not be reached")
             }
+            Self::State { directory, .. } => {
+                write!(f, "the state in `{}` cannot be used", directory.display())
+            }
             Self::Sample { sample, reason } => write!(f, "sample `{sample}`: {reason}"),
         }
     }
@@ -110,7 +120,9 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Spawn { source, .. } | Self::Bind { source, .. } => Some(source),
+            Self::Spawn { source, .. } | Self::Bind { source, .. } | Self::State { source, .. } => {
+                Some(source)
+            }
             Self::Unreachable { source, .. } => Some(source.as_ref()),
             _ => None,
         }

@@ -59,6 +59,10 @@ impl Listener {
         Self(Arc::new(listen))
     }
 
+    pub(crate) fn pass(&self, notice: Notice) {
+        (self.0)(notice);
+    }
+
     pub(crate) fn tell(&self, function: &str, provider: Provider, what: What) {
         (self.0)(Notice { function: function.to_owned(), provider, what });
     }

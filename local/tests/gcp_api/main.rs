@@ -1,0 +1,5 @@
+//! Google's control plane, spoken to as any client would. What is deployed is `examples/bare.rs`.
+
+mod run;
+mod storage;
+mod support;
