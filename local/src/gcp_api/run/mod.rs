@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) use plane::{Plane, open_all, reap};
+pub(super) use service::find;
 
 /// Sources have at most this many bytes (discovery document of Cloud Run, `uploadSource`).
 const LARGEST_SOURCE: u64 = 262_144_000;
