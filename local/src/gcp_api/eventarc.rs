@@ -153,7 +153,7 @@ fn finish(
     mut trigger: Value,
     verb: &str,
 ) -> Outcome<Value> {
-    check(cloud, location, &mut trigger)?;
+    check(cloud, &location.region, &mut trigger)?;
     trigger["updateTime"] = text::now().into();
     trigger["etag"] = text::sha256(identity::uuid().as_bytes())[..32].into();
     if trigger["eventDataContentType"].is_null() {
@@ -163,6 +163,15 @@ fn finish(
         cloud.store.put(&key(trigger["name"].as_str().unwrap_or_default()), &trigger)?;
     }
     ended(cloud, location, trigger, verb)
+}
+
+/// Puts a trigger of Cloud Functions there.
+pub(super) fn put(cloud: &Cloud, trigger: &Value) -> Outcome<()> {
+    cloud.store.put(&key(trigger["name"].as_str().unwrap_or_default()), trigger)
+}
+
+pub(super) fn remove(cloud: &Cloud, name: &str) {
+    cloud.store.remove(&key(name));
 }
 
 fn ended(
@@ -182,7 +191,8 @@ fn filter<'a>(trigger: &'a Value, attribute: &str) -> Option<&'a str> {
     filters.find(|filter| filter["attribute"] == attribute)?["value"].as_str()
 }
 
-fn check(cloud: &Cloud, location: &Location, trigger: &mut Value) -> Outcome<()> {
+/// That it can bring what it is to bring.
+pub(super) fn check(cloud: &Cloud, location: &str, trigger: &mut Value) -> Outcome<()> {
     let Some(kind) = filter(trigger, "type").map(str::to_owned) else {
         return Err(Failure::field(
             "trigger.event_filters",
@@ -203,7 +213,7 @@ fn check(cloud: &Cloud, location: &Location, trigger: &mut Value) -> Outcome<()>
             "the local control plane delivers to services of Cloud Run",
         ));
     };
-    let region = service["region"].as_str().unwrap_or(&location.region);
+    let region = service["region"].as_str().unwrap_or(location);
     let full = format!("projects/{}/locations/{region}/services/{id}", cloud.options.project);
     run::find(cloud, &full)?;
     let Some(account) = trigger["serviceAccount"].as_str() else {
@@ -226,13 +236,13 @@ fn check(cloud: &Cloud, location: &Location, trigger: &mut Value) -> Outcome<()>
         let topic = trigger["transport"]["pubsub"]["topic"].as_str().map(str::to_owned);
         // Google makes one where none is given.
         let topic = topic.unwrap_or_else(|| {
-            format!("projects/{}/topics/eventarc-{}-{id}", cloud.options.project, location.region)
+            format!("projects/{}/topics/eventarc-{}-{id}", cloud.options.project, location)
         });
         pubsub::ensure_topic(cloud, &topic, trigger["transport"]["pubsub"]["topic"].is_null())?;
         trigger["transport"]["pubsub"]["topic"] = topic.into();
         let subscription = format!(
             "projects/{}/subscriptions/eventarc-{}-{id}-sub",
-            cloud.options.project, location.region
+            cloud.options.project, location
         );
         trigger["transport"]["pubsub"]["subscription"] = subscription.into();
     } else if kind.starts_with(OBJECTS) {
@@ -244,12 +254,11 @@ fn check(cloud: &Cloud, location: &Location, trigger: &mut Value) -> Outcome<()>
         };
         let found = super::storage::find_bucket(cloud, bucket)?;
         let place = found["location"].as_str().unwrap_or_default().to_lowercase();
-        if place != location.region {
+        if place != location {
             return Err(Failure::field(
                 "trigger.name",
                 format!(
-                    "the bucket is in {place}, so the trigger must be there, not in {}",
-                    location.region
+                    "the bucket is in {place}, so the trigger must be there, not in {location}"
                 ),
             ));
         }

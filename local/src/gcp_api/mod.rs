@@ -1,6 +1,6 @@
 //! Google Cloud's control plane, as far as a deployer of functions needs it.
 //!
-//! [`GcpApi`] answers all APIs at one address: Cloud Storage, Cloud Run, Pub/Sub, Eventarc, Cloud Scheduler, Artifact Registry with its registry, IAM, Secret
+//! [`GcpApi`] answers all APIs at one address: Cloud Storage, Cloud Run, Cloud Functions, Pub/Sub, Eventarc, Cloud Scheduler, Artifact Registry with its registry, IAM, Secret
 //! Manager, Resource Manager, Logging, and the endpoints that give tokens. What is deployed to it runs: a service's URI is a port on the
 //! loopback interface.
 //!
@@ -17,6 +17,7 @@
 mod delivery;
 mod error;
 mod eventarc;
+mod functions;
 mod iam;
 mod logging;
 mod operation;
@@ -329,6 +330,9 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
     if token::is_token_path(&path) {
         return token::route(cloud, call).await;
     }
+    if let ["signed-upload", bucket, object] = path.as_slice() {
+        return functions::upload(cloud, call, bucket, object).await;
+    }
     authenticate(call)?;
     match path.as_slice() {
         ["storage" | "download", ..] | ["upload", "storage", ..] => {
@@ -347,6 +351,8 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
         ["v2", "projects", project, "locations", region, rest @ ..] => {
             let location = Location::new(cloud, project, region)?;
             match rest {
+                ["functions", rest @ ..] => functions::route(cloud, call, &location, rest).await,
+                ["runtimes"] => functions::runtimes(call),
                 ["services", ..] => run::route(cloud, call, &location, rest).await,
                 ["operations"] => operation::list(cloud, call, &location.parent()),
                 ["operations", id] => {
