@@ -1,4 +1,5 @@
 //! Deploying as a whole.
 
+mod gcp;
 mod memory;
 mod proxy;
