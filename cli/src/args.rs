@@ -26,6 +26,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(crate::new::New),
+    Init(crate::new::Init),
     #[command(visible_alias = "watch")]
     Dev(Dev),
     Parity(Parity),
@@ -49,6 +51,9 @@ pub(crate) enum Command {
     Iam(crate::deploy::iam::Iam),
     #[command(subcommand)]
     Config(crate::config::Config),
+    #[command(subcommand)]
+    Ci(crate::ci::Ci),
+    Completions(crate::completions::Completions),
 }
 
 /// How results and progress are shown.
