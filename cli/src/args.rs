@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Init(crate::new::Init),
     #[command(visible_alias = "watch")]
     Dev(Dev),
+    Invoke(crate::invoke::Invoke),
     Parity(Parity),
     #[command(subcommand)]
     Event(Event),
