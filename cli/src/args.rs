@@ -26,8 +26,11 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(crate::new::New),
+    Init(crate::new::Init),
     #[command(visible_alias = "watch")]
     Dev(Dev),
+    Invoke(crate::invoke::Invoke),
     Parity(Parity),
     #[command(subcommand)]
     Event(Event),
@@ -51,6 +54,8 @@ pub(crate) enum Command {
     Config(crate::config::Config),
     #[command(subcommand)]
     Local(crate::local::Local),
+    Ci(crate::ci::Ci),
+    Completions(crate::completions::Completions),
 }
 
 /// How results and progress are shown.
