@@ -49,8 +49,7 @@ pub(super) async fn route(
     let answer = match (call.method.clone(), rest, verb.as_deref()) {
         (Method::POST, [], Some("generateUploadUrl")) => upload_url(cloud, call, location).await?,
         (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&format!("{}/functions/", location.parent())));
-            call.page("functions", found.into_iter().map(|(_, function)| function).collect())?
+            call.page("functions", location.list(cloud, "functions", "functions"))?
         }
         (Method::POST, [], None) => {
             call.allow(&["functionId"])?;

@@ -17,6 +17,7 @@
 mod delivery;
 mod error;
 mod eventarc;
+mod filter;
 mod functions;
 mod iam;
 mod logging;
@@ -273,6 +274,17 @@ impl Location {
 
     fn parent(&self) -> String {
         format!("projects/{}/locations/{}", self.project, self.region)
+    }
+
+    /// The resources of a collection here: of all regions where the region is `-`.
+    fn list(&self, cloud: &Cloud, api: &str, collection: &str) -> Vec<serde_json::Value> {
+        let prefix = if self.region == "-" {
+            format!("{api}/projects/{}/locations/", self.project)
+        } else {
+            format!("{api}/{}/{collection}/", self.parent())
+        };
+        let found = cloud.store.list(&prefix).into_iter();
+        found.map(|(_, resource)| resource).collect()
     }
 
     fn service(&self, id: &str) -> String {

@@ -84,12 +84,7 @@ pub(super) async fn repositories(
             operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
         }
         (Method::GET, [], None) => {
-            let found =
-                cloud.store.list(&repository_key(&format!("{}/repositories/", location.parent())));
-            call.page(
-                "repositories",
-                found.into_iter().map(|(_, repository)| repository).collect(),
-            )?
+            call.page("repositories", location.list(cloud, "artifactregistry", "repositories"))?
         }
         (Method::GET, [id], None) => find(id)?,
         (Method::DELETE, [id], None) => {
@@ -97,6 +92,21 @@ pub(super) async fn repositories(
             cloud.store.remove(&repository_key(&name(id)));
             let images = format!("registry/{}/{id}/", cloud.options.project);
             for (key, _) in cloud.store.list(&images) {
+                cloud.store.remove(&key);
+            }
+            let metadata = json!({"@type": format!("type.googleapis.com/{KIND}")});
+            let response = json!({"@type": "type.googleapis.com/google.protobuf.Empty"});
+            operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
+        }
+        (Method::DELETE, [id, "packages", package], None) => {
+            find(id)?;
+            let images = format!("registry/{}/{id}/{package}/", cloud.options.project);
+            let found = cloud.store.list(&images);
+            if found.is_empty() {
+                let name = format!("{}/packages/{package}", name(id));
+                return Err(Failure::new(Kind::NotFound, format!("Package \"{name}\" not found")));
+            }
+            for (key, _) in found {
                 cloud.store.remove(&key);
             }
             let metadata = json!({"@type": format!("type.googleapis.com/{KIND}")});

@@ -66,10 +66,7 @@ pub(super) async fn route(
             cloud.store.put(&key(&name), &job)?;
             job
         }
-        (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&prefix));
-            call.page("jobs", found.into_iter().map(|(_, job)| job).collect())?
-        }
+        (Method::GET, [], None) => call.page("jobs", location.list(cloud, "scheduler", "jobs"))?,
         (Method::GET, [id], None) => find(id)?,
         (Method::PATCH, [id], None) => {
             call.allow(&["updateMask"])?;
