@@ -37,6 +37,7 @@ mod token;
 
 use crate::{
     Error, Listener, Result,
+    process::lock,
     wire::{self, Reply, Server},
 };
 use error::{Failure, Kind, Manner, Outcome};
@@ -48,12 +49,15 @@ use std::{
     fmt, io,
     path::PathBuf,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::Semaphore, task::AbortHandle};
+use tokio::{
+    sync::Semaphore,
+    task::{AbortHandle, JoinSet},
+};
 
 /// How the control plane runs.
 #[derive(Clone, Debug)]
@@ -125,7 +129,7 @@ impl GcpApi {
             ..options
         };
         let (listener, address) = {
-            let _alone = crate::process::lock(&crate::process::STARTING);
+            let _alone = lock(&crate::process::STARTING);
             wire::listen(options.port.unwrap_or(0))?
         };
         let store = Store::open(&options.directory).map_err(failed)?;
@@ -142,6 +146,7 @@ impl GcpApi {
             plane: run::Plane::default(),
             logs: logging::Logs::default(),
             sending: Semaphore::new(delivery::MOST_AT_ONCE),
+            work: Mutex::new(JoinSet::new()),
         });
         operation::interrupt_all(&cloud);
         run::open_all(&cloud).map_err(|failure| failed(io::Error::other(failure.message)))?;
@@ -185,7 +190,7 @@ impl Drop for GcpApi {
         for task in &self.tasks {
             task.abort();
         }
-        // Its ports are closed now, though an operation may still hold on to the rest.
+        lock(&self.cloud.work).abort_all();
         self.cloud.plane.abandon();
     }
 }
@@ -205,11 +210,19 @@ struct Cloud {
     logs: logging::Logs,
     /// Who sends a message or an event holds one.
     sending: Semaphore,
+    /// What goes on by itself, and ends with the server.
+    work: Mutex<JoinSet<()>>,
 }
 
 impl Cloud {
     fn me(&self) -> Option<Arc<Self>> {
         self.me.upgrade()
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut set = lock(&self.work);
+        while set.try_join_next().is_some() {}
+        set.spawn(work);
     }
 
     fn is_project(&self, project: &str) -> bool {

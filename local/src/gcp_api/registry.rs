@@ -294,7 +294,7 @@ async fn finish(cloud: &Arc<Cloud>, call: &mut Call, name: &str) -> Outcome<Repl
     let wanted = sha256_of(&digest)?;
     let body = call.body()?;
     let received = cloud.blobs.receive(body, LARGEST_BLOB).await?;
-    let kept = cloud.blobs.keep(received.file)?;
+    let kept = cloud.blobs.keep(received.file).await?;
     if kept.sha256 != wanted {
         return Err(Failure::invalid(format!(
             "digest invalid: provided digest did not match uploaded content: it has sha256:{}",
@@ -314,7 +314,7 @@ async fn put_manifest(
     let kind = call.header("content-type").unwrap_or_default().to_owned();
     let body = call.body()?;
     let received = cloud.blobs.receive(body, LARGEST_MANIFEST).await?;
-    let kept = cloud.blobs.keep(received.file)?;
+    let kept = cloud.blobs.keep(received.file).await?;
     let manifest: Value = serde_json::from_slice(&cloud.blobs.read(&kept.sha256)?)
         .map_err(|error| Failure::invalid(format!("manifest invalid: {error}")))?;
     if manifest["schemaVersion"] != 2

@@ -1,6 +1,9 @@
 use crate::support::{Google, PARENT, archive, bare, get, service};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 const SERVICES: &str = "/v2/projects/local/locations/europe-west1/services";
 
@@ -244,6 +247,8 @@ async fn a_dry_run_and_a_stale_etag_change_nothing() {
         (&dry["done"], &dry["response"]["template"]["timeout"]),
         (&json!(true), &json!("300s"))
     );
+    // Nothing is opened for it.
+    assert_eq!(dry["response"]["uri"], Value::Null);
     Google::refused(
         &google.send("GET", &format!("{SERVICES}/greet"), &Value::Null).await,
         404,
@@ -316,4 +321,27 @@ async fn services_outlive_the_control_plane() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert!(names.contains(std::ffi::OsStr::new("resources")), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_was_under_way_is_finished_by_the_next_control_plane() {
+    let google = Google::start();
+    let mut wanted = service(&google.source().await);
+    wanted["invokerIamDisabled"] = true.into();
+    let operation = google.ok("POST", &format!("{SERVICES}?serviceId=greet"), &wanted).await;
+    let google = google.restart().await;
+    let name = operation["name"].as_str().unwrap();
+    let interrupted = google.ok("GET", &format!("/v2/{name}"), &Value::Null).await;
+    assert_eq!((&interrupted["done"], &interrupted["error"]["code"]), (&json!(true), &json!(10)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let service = loop {
+        let service = google.ok("GET", &format!("{SERVICES}/greet"), &Value::Null).await;
+        if service["reconciling"].is_null() {
+            break service;
+        }
+        assert!(Instant::now() < deadline, "{service:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(service["terminalCondition"]["state"], "CONDITION_SUCCEEDED", "{service:#}");
+    assert_eq!(get(service["uri"].as_str().unwrap(), "/x", None).await.0, 200);
 }
