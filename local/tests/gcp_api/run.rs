@@ -345,3 +345,52 @@ async fn what_was_under_way_is_finished_by_the_next_control_plane() {
     assert_eq!(service["terminalCondition"]["state"], "CONDITION_SUCCEEDED", "{service:#}");
     assert_eq!(get(service["uri"].as_str().unwrap(), "/x", None).await.0, 200);
 }
+
+#[tokio::test]
+async fn instances_come_with_requests_and_go_without() {
+    let google = Google::start_with(|options| options.idle_limit = Duration::from_millis(300));
+    let mut wanted = service(&google.source().await);
+    wanted["invokerIamDisabled"] = true.into();
+    wanted["template"]["timeout"] = "2s".into();
+    wanted["template"]["maxInstanceRequestConcurrency"] = 1.into();
+    wanted["template"]["scaling"] = json!({"maxInstanceCount": 2});
+    let made = created(&google, &wanted).await;
+    let uri = made["uri"].as_str().unwrap().to_owned();
+    let requests: Vec<_> = (0..4)
+        .map(|_| {
+            let uri = uri.clone();
+            tokio::spawn(async move { get(&uri, "/slow", None).await })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), (200, "slow".to_owned()));
+        assert!(google.api.instances() <= 2);
+    }
+    assert_eq!(get(&uri, "/sleep", None).await.0, 504);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while google.api.instances() > 0 {
+        assert!(Instant::now() < deadline, "{} are left", google.api.instances());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(get(&uri, "/x", None).await.0, 200);
+    // One that crashes takes its request along, and no other.
+    assert_eq!(get(&uri, "/exit", None).await.0, 503);
+    assert_eq!(get(&uri, "/x", None).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_source_is_uploaded_through_cloud_run() {
+    let google = Google::start();
+    let mut body = b"--x\r\nContent-Type: application/json\r\n\r\n{\"service\": \"greet\"}\r\n\
+                     --x\r\nContent-Type: application/gzip\r\n\r\n"
+        .to_vec();
+    body.extend(archive(&bare(), 0o755));
+    body.extend(b"\r\n--x--\r\n");
+    let path = format!("/upload/v2/{PARENT}:uploadSource?uploadType=multipart");
+    let (status, answer) =
+        google.send_bytes("POST", &path, "multipart/related; boundary=x", body).await;
+    let source: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(status, 200, "{source}");
+    assert_eq!(source["cloudStorageSource"]["bucket"], "run-sources-local-europe-west1");
+    created(&google, &service(&source)).await;
+}

@@ -94,6 +94,7 @@ pub(in crate::gcp_api) async fn roll_out(
             };
             service["conditions"] = json!([routes, broken.condition("ConfigurationsReady")]);
             service["terminalCondition"] = broken.condition("Ready");
+            // Not verified against Google: the number of the code.
             Err(Failure::new(Kind::NotReady, broken.message.clone()))
         }
     };
