@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Config(crate::config::Config),
     #[command(subcommand)]
     Local(crate::local::Local),
+    #[command(subcommand)]
     Ci(crate::ci::Ci),
     Completions(crate::completions::Completions),
 }

@@ -218,7 +218,8 @@ fn remotely(options: &Invoke, told: Option<&Sample>, shell: &Shell) -> Result<Ex
     let invocation = invocation(&sample, local(target.provider))?;
     deploy::interruptible(async || {
         let invoked =
-            deploy::invoke(target, &configuration, &options.reach, &project, &invocation).await?;
+            deploy::invoke(target, &configuration, &options.reach, (&project, shell), &invocation)
+                .await?;
         Shell::write(&if shell.format() == Format::Text {
             invoked.payload.to_vec()
         } else {

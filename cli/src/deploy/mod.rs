@@ -147,10 +147,10 @@ pub(crate) async fn invoke(
     target: &Target,
     configuration: &Configuration,
     reach: &Reach,
-    project: &Project,
+    (project, shell): (&Project, &Shell),
     invocation: &Invocation,
 ) -> Result<Invoked> {
-    let clouds = Clouds::of(configuration, reach, project).await?;
+    let clouds = Clouds::of(configuration, reach, project, shell).await?;
     let scope = scope(configuration, target)?;
     let invoked = clouds.deployer(target)?.invoke(&scope, invocation).await;
     invoked.map_err(|error| located(error, target))

@@ -43,7 +43,7 @@ pub(super) enum Again {
 
 /// Puts a message or an event on its way to a subscription or a trigger.
 pub(super) fn enqueue(cloud: &Arc<Cloud>, target: &str, payload: &Value) -> Outcome<()> {
-    if cloud.store.list("delivery/").len() >= MOST {
+    if cloud.store.count("delivery/") >= MOST {
         return Err(Failure::new(
             Kind::Unavailable,
             format!("{MOST} messages are on their way already"),
@@ -65,7 +65,7 @@ pub(super) fn resume(cloud: &Arc<Cloud>) {
 
 fn begin(cloud: &Arc<Cloud>, key: String) {
     let weak = Arc::downgrade(cloud);
-    tokio::spawn(async move {
+    cloud.spawn(async move {
         loop {
             let Some(cloud) = weak.upgrade() else { return };
             let Some(pause) = attempt(&cloud, &key).await else { return };

@@ -64,8 +64,7 @@ pub(super) async fn route(
             create(cloud, call, location, &id, wanted)?
         }
         (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&format!("{}/triggers/", location.parent())));
-            call.page("triggers", found.into_iter().map(|(_, trigger)| trigger).collect())?
+            call.page("triggers", location.list(cloud, "eventarc", "triggers"))?
         }
         (Method::GET, [id], None) => find(id)?,
         (Method::PATCH, [id], None) => {

@@ -49,8 +49,7 @@ pub(super) async fn route(
     let answer = match (call.method.clone(), rest, verb.as_deref()) {
         (Method::POST, [], Some("generateUploadUrl")) => upload_url(cloud, call, location).await?,
         (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&format!("{}/functions/", location.parent())));
-            call.page("functions", found.into_iter().map(|(_, function)| function).collect())?
+            call.page("functions", location.list(cloud, "functions", "functions"))?
         }
         (Method::POST, [], None) => {
             call.allow(&["functionId"])?;
@@ -170,7 +169,7 @@ pub(super) async fn upload(
     }
     let body = call.body()?;
     let received = cloud.blobs.receive(body, LARGEST_ARCHIVE).await?;
-    let blob = cloud.blobs.keep(received.file)?;
+    let blob = cloud.blobs.keep(received.file).await?;
     let description = json!({"contentType": "application/zip"});
     storage::insert_object(cloud, None, (bucket, object), description, &blob).await?;
     cloud.store.remove(&place);
@@ -219,8 +218,8 @@ fn deploy(
     {
         service.service["traffic"] = latest;
     }
-    let service = run::next(cloud, &service_name, service, &change)?;
-    run::put(cloud, &service_name, &service)?;
+    let mut service = run::next(cloud, &service_name, service, &change)?;
+    run::put(cloud, &service_name, &mut service)?;
     function["state"] = "DEPLOYING".into();
     function["updateTime"] = text::now().into();
     function["serviceConfig"]["service"] = service_name.as_str().into();

@@ -3,6 +3,7 @@
 use super::{
     Cloud,
     error::{Failure, Outcome},
+    filter::{Filter, SEVERITIES},
     request::{Call, page_start, page_token},
     schema::Api,
     text,
@@ -21,8 +22,6 @@ use std::{
 
 /// The oldest entries make room.
 const MOST: usize = 10_000;
-const SEVERITIES: &[&str] =
-    &["DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"];
 
 #[derive(Default)]
 pub(super) struct Logs(Mutex<VecDeque<Value>>);
@@ -165,146 +164,4 @@ pub(super) async fn list(cloud: &Cloud, call: &mut Call) -> Outcome<Reply> {
         page["nextPageToken"] = page_token(start + size).into();
     }
     Ok(wire::json(StatusCode::OK, &page))
-}
-
-/// Comparisons that must all hold: the part of Logging's query language without `OR`, `NOT` and parentheses
-/// (cloud.google.com/logging/docs/view/logging-query-language).
-struct Filter(Vec<Comparison>);
-
-struct Comparison {
-    path: Vec<String>,
-    operator: &'static str,
-    value: String,
-}
-
-impl Filter {
-    fn parse(text: &str) -> Outcome<Self> {
-        const OPERATORS: &[&str] = &[">=", "<=", "!=", "=~", "!~", "=", ">", "<", ":"];
-        let wrong = |why: String| Failure::field("filter", format!("Unparseable filter: {why}"));
-        let mut comparisons = Vec::new();
-        let mut rest = text.trim_start();
-        while !rest.is_empty() {
-            if let Some(behind) = rest.strip_prefix("AND") {
-                if behind.starts_with(char::is_whitespace) {
-                    rest = behind.trim_start();
-                    continue;
-                }
-            }
-            let end = rest
-                .find(|letter: char| !(letter.is_alphanumeric() || "._-/\"".contains(letter)))
-                .unwrap_or(rest.len());
-            let (path, behind) = rest.split_at(end);
-            let behind = behind.trim_start();
-            let operator = OPERATORS.iter().find(|operator| behind.starts_with(**operator));
-            let (Some(operator), false) = (operator, path.is_empty()) else {
-                return Err(wrong(format!(
-                    "the local control plane understands comparisons joined by AND, not \"{rest}\""
-                )));
-            };
-            if matches!(*operator, "=~" | "!~") {
-                return Err(wrong("the local control plane has no regular expressions".to_owned()));
-            }
-            let behind = behind[operator.len()..].trim_start();
-            let (value, behind) =
-                value(behind).ok_or_else(|| wrong(format!("{path} is compared with nothing")))?;
-            let path = path.split('.').map(|part| part.trim_matches('"').to_owned()).collect();
-            comparisons.push(Comparison { path, operator, value });
-            rest = behind.trim_start();
-        }
-        Ok(Self(comparisons))
-    }
-
-    fn takes(&self, entry: &Value) -> bool {
-        self.0.iter().all(|comparison| comparison.holds(entry))
-    }
-}
-
-/// A quoted or a bare word, and what stands behind it.
-fn value(text: &str) -> Option<(String, &str)> {
-    if let Some(quoted) = text.strip_prefix('"') {
-        let mut value = String::new();
-        let mut letters = quoted.char_indices();
-        while let Some((at, letter)) = letters.next() {
-            match letter {
-                '"' => return Some((value, &quoted[at + 1..])),
-                '\\' => value.push(letters.next()?.1),
-                _ => value.push(letter),
-            }
-        }
-        return None;
-    }
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
-}
-
-impl Comparison {
-    fn holds(&self, entry: &Value) -> bool {
-        let found = self.path.iter().try_fold(entry, |value, name| value.get(name));
-        let field = self.path.first().map(String::as_str);
-        let found = match found {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Null) | None if field == Some("severity") => "DEFAULT".to_owned(),
-            Some(Value::Null) | None => return self.operator == "!=",
-            Some(other) => other.to_string(),
-        };
-        let order = match field {
-            Some("severity") => {
-                let rank = |name: &str| {
-                    SEVERITIES.iter().position(|known| known.eq_ignore_ascii_case(name))
-                };
-                rank(&found).cmp(&rank(&self.value))
-            }
-            Some("timestamp" | "receiveTimestamp") => {
-                let time = omnifn_core::rfc3339::parse;
-                time(&found).cmp(&time(&self.value))
-            }
-            _ => match (found.parse::<f64>(), self.value.parse::<f64>()) {
-                (Ok(found), Ok(value)) => found.total_cmp(&value),
-                _ => found.cmp(&self.value),
-            },
-        };
-        match self.operator {
-            "=" => order.is_eq(),
-            "!=" => order.is_ne(),
-            ">=" => order.is_ge(),
-            "<=" => order.is_le(),
-            ">" => order.is_gt(),
-            "<" => order.is_lt(),
-            _ => found.to_lowercase().contains(&self.value.to_lowercase()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Filter;
-    use serde_json::json;
-
-    #[test]
-    fn a_filter_takes_what_all_its_comparisons_hold_for() {
-        let entry = json!({
-            "resource": {"type": "cloud_run_revision", "labels": {"service_name": "orders"}},
-            "timestamp": "2026-03-04T05:06:07.000Z",
-            "severity": "ERROR",
-            "textPayload": "Disk full",
-        });
-        #[track_caller]
-        fn check(filter: &str, entry: &serde_json::Value, expected: bool) {
-            let Ok(filter) = Filter::parse(filter) else { panic!("{filter} cannot be read") };
-            assert_eq!(filter.takes(entry), expected);
-        }
-        let of_service =
-            "resource.type=\"cloud_run_revision\"\nresource.labels.service_name = \"orders\"";
-        check(of_service, &entry, true);
-        check(&format!("{of_service} AND severity>=WARNING"), &entry, true);
-        check("severity>ERROR", &entry, false);
-        check("timestamp>=\"2026-03-04T06:06:07+01:00\"", &entry, true);
-        check("timestamp>\"2026-03-04T05:06:07Z\"", &entry, false);
-        check("textPayload:full", &entry, true);
-        check("jsonPayload.message=\"x\"", &entry, false);
-        check("", &entry, true);
-        for wrong in ["severity>=", "a OR b", "textPayload=~\"x\"", "x=\"open"] {
-            assert!(Filter::parse(wrong).is_err(), "{wrong}");
-        }
-    }
 }

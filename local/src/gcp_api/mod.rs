@@ -9,6 +9,9 @@
 //!   decided. Any bearer token is taken.
 //! - Instances run as the user who started this, without a sandbox, and read no other environment than their own. At most 16 of a
 //!   revision run at once.
+//! - Instances are bounded by the template's `scaling`; the service's own is kept without effect. Requests to services may have any size.
+//! - A zip with a `go.mod` is taken as a source of Cloud Run, too, since functions are its services. What an archive held stays below
+//!   the directory until that is removed.
 //! - Containers beside the first, volumes, VPC, ingress rules and encryption are kept, refused or ignored, but not emulated.
 //! - Messages and events are sent again after 100 ms at first, where Google's own pause is 10 s; a retry policy of a subscription holds
 //!   as it stands. Triggers for other events than those of topics and buckets are kept, and never fire.
@@ -17,6 +20,7 @@
 mod delivery;
 mod error;
 mod eventarc;
+mod filter;
 mod functions;
 mod iam;
 mod logging;
@@ -36,6 +40,7 @@ mod token;
 
 use crate::{
     Error, Listener, Result,
+    process::lock,
     wire::{self, Reply, Server},
 };
 use error::{Failure, Kind, Manner, Outcome};
@@ -47,12 +52,15 @@ use std::{
     fmt, io,
     path::PathBuf,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::{sync::Semaphore, task::AbortHandle};
+use tokio::{
+    sync::Semaphore,
+    task::{AbortHandle, JoinSet},
+};
 
 /// How the control plane runs.
 #[derive(Clone, Debug)]
@@ -124,7 +132,7 @@ impl GcpApi {
             ..options
         };
         let (listener, address) = {
-            let _alone = crate::process::lock(&crate::process::STARTING);
+            let _alone = lock(&crate::process::STARTING);
             wire::listen(options.port.unwrap_or(0))?
         };
         let store = Store::open(&options.directory).map_err(failed)?;
@@ -141,6 +149,7 @@ impl GcpApi {
             plane: run::Plane::default(),
             logs: logging::Logs::default(),
             sending: Semaphore::new(delivery::MOST_AT_ONCE),
+            work: Mutex::new(JoinSet::new()),
         });
         operation::interrupt_all(&cloud);
         run::open_all(&cloud).map_err(|failure| failed(io::Error::other(failure.message)))?;
@@ -184,7 +193,7 @@ impl Drop for GcpApi {
         for task in &self.tasks {
             task.abort();
         }
-        // Its ports are closed now, though an operation may still hold on to the rest.
+        lock(&self.cloud.work).abort_all();
         self.cloud.plane.abandon();
     }
 }
@@ -204,11 +213,19 @@ struct Cloud {
     logs: logging::Logs,
     /// Who sends a message or an event holds one.
     sending: Semaphore,
+    /// What goes on by itself, and ends with the server.
+    work: Mutex<JoinSet<()>>,
 }
 
 impl Cloud {
     fn me(&self) -> Option<Arc<Self>> {
         self.me.upgrade()
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut set = lock(&self.work);
+        while set.try_join_next().is_some() {}
+        set.spawn(work);
     }
 
     fn is_project(&self, project: &str) -> bool {
@@ -273,6 +290,17 @@ impl Location {
 
     fn parent(&self) -> String {
         format!("projects/{}/locations/{}", self.project, self.region)
+    }
+
+    /// The resources of a collection here: of all regions where the region is `-`.
+    fn list(&self, cloud: &Cloud, api: &str, collection: &str) -> Vec<serde_json::Value> {
+        let prefix = if self.region == "-" {
+            format!("{api}/projects/{}/locations/", self.project)
+        } else {
+            format!("{api}/{}/{collection}/", self.parent())
+        };
+        let found = cloud.store.list(&prefix).into_iter();
+        found.map(|(_, resource)| resource).collect()
     }
 
     fn service(&self, id: &str) -> String {

@@ -35,8 +35,9 @@ where
     let operation = json!({"name": name, "done": false, "metadata": metadata});
     forget(cloud);
     cloud.store.put(&key(&name), &operation)?;
-    let (cloud, began) = (cloud.clone(), Instant::now());
-    tokio::spawn(async move {
+    let (held, began) = (cloud.clone(), Instant::now());
+    cloud.spawn(async move {
+        let cloud = held;
         let outcome = work.await;
         let delay = cloud.options.operation_delay.saturating_sub(began.elapsed());
         sleep(delay).await;
@@ -71,8 +72,8 @@ pub(super) fn done(parent: &str, metadata: &Value, response: &Value) -> Value {
 
 /// The oldest that are done make room.
 fn forget(cloud: &Cloud) {
-    let known = cloud.store.list("operation/");
-    if known.len() >= MOST {
+    if cloud.store.count("operation/") >= MOST {
+        let known = cloud.store.list("operation/");
         for (name, _) in known.iter().filter(|(_, one)| one["done"] == true).take(MOST / 10) {
             cloud.store.remove(name);
         }

@@ -4,6 +4,7 @@ use super::{
     Cloud, ProjectPath,
     delivery::{self, Again, Attempt, Next},
     error::{Failure, Kind, Outcome},
+    filter::Filter,
     iam,
     request::{self, Call},
     schema::{Api, read},
@@ -156,6 +157,7 @@ pub(super) fn ensure_topic(cloud: &Cloud, name: &str, made: bool) -> Outcome<()>
 }
 
 fn complete(cloud: &Cloud, subscription: &mut Value) -> Outcome<()> {
+    Filter::parse(subscription["filter"].as_str().unwrap_or_default())?;
     let topic = subscription["topic"].as_str().unwrap_or_default().to_owned();
     let id = topic.rsplit('/').next().unwrap_or_default();
     if topic != "_deleted-topic_" {
@@ -225,8 +227,11 @@ async fn patch(cloud: &Cloud, call: &mut Call, name: &str, is_topic: bool) -> Ou
             "The update_mask in the request must be set, and not be empty",
         ));
     };
-    if paths.iter().any(|path| path[0] == fixed || path[0] == "name") {
-        return Err(Failure::field("update_mask", "the name and the topic cannot be changed"));
+    if paths.iter().any(|path| path[0] == fixed || matches!(path[0].as_str(), "name" | "filter")) {
+        return Err(Failure::field(
+            "update_mask",
+            "the name, the topic and the filter cannot be changed",
+        ));
     }
     let key = if is_topic { topic_key(name) } else { subscription_key(name) };
     let _alone = cloud.changing.lock().await;
@@ -332,10 +337,20 @@ pub(super) fn publish(cloud: &Arc<Cloud>, topic: &str, mut message: Value) -> Ou
     message["messageId"] = id.as_str().into();
     message["publishTime"] = text::now().into();
     for name in subscribers(cloud, topic) {
+        if !wants(cloud, &name, &message) {
+            continue;
+        }
         delivery::enqueue(cloud, &name, &json!({"message": message}))?;
     }
     super::eventarc::published(cloud, topic, &message)?;
     Ok(id)
+}
+
+/// (cloud.google.com/pubsub/docs/subscription-message-filter)
+fn wants(cloud: &Cloud, name: &str, message: &Value) -> bool {
+    let subscription = cloud.store.get(&subscription_key(name)).unwrap_or_default();
+    let filter = Filter::parse(subscription["filter"].as_str().unwrap_or_default());
+    filter.is_ok_and(|filter| filter.takes(message))
 }
 
 /// A message as the events have it.

@@ -84,12 +84,7 @@ pub(super) async fn repositories(
             operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
         }
         (Method::GET, [], None) => {
-            let found =
-                cloud.store.list(&repository_key(&format!("{}/repositories/", location.parent())));
-            call.page(
-                "repositories",
-                found.into_iter().map(|(_, repository)| repository).collect(),
-            )?
+            call.page("repositories", location.list(cloud, "artifactregistry", "repositories"))?
         }
         (Method::GET, [id], None) => find(id)?,
         (Method::DELETE, [id], None) => {
@@ -97,6 +92,21 @@ pub(super) async fn repositories(
             cloud.store.remove(&repository_key(&name(id)));
             let images = format!("registry/{}/{id}/", cloud.options.project);
             for (key, _) in cloud.store.list(&images) {
+                cloud.store.remove(&key);
+            }
+            let metadata = json!({"@type": format!("type.googleapis.com/{KIND}")});
+            let response = json!({"@type": "type.googleapis.com/google.protobuf.Empty"});
+            operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
+        }
+        (Method::DELETE, [id, "packages", package], None) => {
+            find(id)?;
+            let images = format!("registry/{}/{id}/{package}/", cloud.options.project);
+            let found = cloud.store.list(&images);
+            if found.is_empty() {
+                let name = format!("{}/packages/{package}", name(id));
+                return Err(Failure::new(Kind::NotFound, format!("Package \"{name}\" not found")));
+            }
+            for (key, _) in found {
                 cloud.store.remove(&key);
             }
             let metadata = json!({"@type": format!("type.googleapis.com/{KIND}")});
@@ -284,7 +294,7 @@ async fn finish(cloud: &Arc<Cloud>, call: &mut Call, name: &str) -> Outcome<Repl
     let wanted = sha256_of(&digest)?;
     let body = call.body()?;
     let received = cloud.blobs.receive(body, LARGEST_BLOB).await?;
-    let kept = cloud.blobs.keep(received.file)?;
+    let kept = cloud.blobs.keep(received.file).await?;
     if kept.sha256 != wanted {
         return Err(Failure::invalid(format!(
             "digest invalid: provided digest did not match uploaded content: it has sha256:{}",
@@ -304,7 +314,7 @@ async fn put_manifest(
     let kind = call.header("content-type").unwrap_or_default().to_owned();
     let body = call.body()?;
     let received = cloud.blobs.receive(body, LARGEST_MANIFEST).await?;
-    let kept = cloud.blobs.keep(received.file)?;
+    let kept = cloud.blobs.keep(received.file).await?;
     let manifest: Value = serde_json::from_slice(&cloud.blobs.read(&kept.sha256)?)
         .map_err(|error| Failure::invalid(format!("manifest invalid: {error}")))?;
     if manifest["schemaVersion"] != 2

@@ -66,10 +66,7 @@ pub(super) async fn route(
             cloud.store.put(&key(&name), &job)?;
             job
         }
-        (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&prefix));
-            call.page("jobs", found.into_iter().map(|(_, job)| job).collect())?
-        }
+        (Method::GET, [], None) => call.page("jobs", location.list(cloud, "scheduler", "jobs"))?,
         (Method::GET, [id], None) => find(id)?,
         (Method::PATCH, [id], None) => {
             call.allow(&["updateMask"])?;
@@ -232,14 +229,14 @@ pub(super) async fn tick(cloud: Weak<Cloud>) {
 }
 
 fn fire(cloud: &Arc<Cloud>, job: &Value, due: SystemTime) {
-    let (cloud, job) = (Arc::downgrade(cloud), job.clone());
-    tokio::spawn(async move {
+    let (weak, job) = (Arc::downgrade(cloud), job.clone());
+    cloud.spawn(async move {
         let of = |field: &str| {
             job["retryConfig"][field].as_str().and_then(text::duration).unwrap_or_default()
         };
         let retries = job["retryConfig"]["retryCount"].as_u64().unwrap_or(0);
         for attempt in 1..=retries + 1 {
-            let Some(cloud) = cloud.upgrade() else { return };
+            let Some(cloud) = weak.upgrade() else { return };
             let outcome = once(&cloud, &job, due).await;
             tell(&cloud, &job, &outcome).await;
             if outcome.is_ok() || attempt > retries {

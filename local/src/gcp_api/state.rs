@@ -82,6 +82,12 @@ impl Store {
         found.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    pub(super) fn count(&self, prefix: &str) -> usize {
+        let resources = lock(&self.resources);
+        let from = (Bound::Included(prefix.to_owned()), Bound::Unbounded);
+        resources.range(from).take_while(|(name, _)| name.starts_with(prefix)).count()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         // A name may be longer than one of a file can be.
         self.directory.join(text::sha256(name.as_bytes())).with_extension("json")
@@ -138,32 +144,10 @@ impl Blobs {
     }
 
     /// Keeps what was received, and tells its checksums.
-    pub(super) fn keep(&self, received: NamedTempFile) -> Outcome<Blob> {
-        let mut sha256 = sha2::Sha256::default();
-        let mut md5 = md5::Md5::new();
-        let mut crc32c = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
-        let mut size = 0;
-        let mut file = received.reopen()?;
-        let mut buffer = vec![0; 128 * 1024];
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                break;
-            }
-            sha2::Digest::update(&mut sha256, &buffer[..read]);
-            md5.update(&buffer[..read]);
-            crc32c.update(&buffer[..read]);
-            size += read as u64;
-        }
-        let sha256 = text::hex(&sha2::Digest::finalize(sha256));
-        let crc32c = u32::try_from(crc32c.finalize()).unwrap_or_default();
-        received.persist(self.path(&sha256)).map_err(|error| Failure::internal(&error))?;
-        Ok(Blob {
-            sha256,
-            md5: text::to_base64(&md5.finalize()),
-            crc32c: text::to_base64(&crc32c.to_be_bytes()),
-            size,
-        })
+    pub(super) async fn keep(&self, received: NamedTempFile) -> Outcome<Blob> {
+        let directory = self.directory.clone();
+        let kept = tokio::task::spawn_blocking(move || keep(&directory, received)).await;
+        kept.unwrap_or_else(|error| Err(Failure::internal(&error)))
     }
 
     /// Where the bytes of this digest are, in hexadecimal digits.
@@ -174,4 +158,32 @@ impl Blobs {
     pub(super) fn read(&self, sha256: &str) -> Outcome<Vec<u8>> {
         Ok(fs::read(self.path(sha256))?)
     }
+}
+
+fn keep(directory: &Path, received: NamedTempFile) -> Outcome<Blob> {
+    let mut sha256 = sha2::Sha256::default();
+    let mut md5 = md5::Md5::new();
+    let mut crc32c = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
+    let mut size = 0;
+    let mut file = received.reopen()?;
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        sha2::Digest::update(&mut sha256, &buffer[..read]);
+        md5.update(&buffer[..read]);
+        crc32c.update(&buffer[..read]);
+        size += read as u64;
+    }
+    let sha256 = text::hex(&sha2::Digest::finalize(sha256));
+    let crc32c = u32::try_from(crc32c.finalize()).unwrap_or_default();
+    received.persist(directory.join(&sha256)).map_err(|error| Failure::internal(&error))?;
+    Ok(Blob {
+        sha256,
+        md5: text::to_base64(&md5.finalize()),
+        crc32c: text::to_base64(&crc32c.to_be_bytes()),
+        size,
+    })
 }

@@ -73,6 +73,9 @@ async fn a_message_is_pushed_again_until_it_is_a_dead_letter() {
             &json!({"topic": "projects/local/topics/dead"}),
         )
         .await;
+    let mut filtered = pushed("/filtered");
+    filtered["filter"] = "attributes.k = \"other\"".into();
+    google.ok("PUT", &format!("{subscriptions}/filtered"), &filtered).await;
     let id = publish(&google, "orders", "aGVsbG8=").await;
 
     let taken = lines(&google, "/take").await;
@@ -104,6 +107,7 @@ async fn a_message_is_pushed_again_until_it_is_a_dead_letter() {
     assert_eq!(attributes["CloudPubSubDeadLetterSourceDeliveryCount"], "5");
     let attempts = lines(&google, "/error").await;
     assert_eq!(attempts.iter().filter(|line| line.starts_with("POST /error")).count(), 5);
+    assert!(!attempts.iter().any(|line| line.starts_with("POST /filtered")), "{attempts:?}");
     google
         .ok(
             "POST",
@@ -178,8 +182,11 @@ async fn triggers_bring_messages_and_changes_of_objects() {
             &trigger(finalized.clone(), "/bucket"),
         )
         .await;
-    let listed = google.ok("GET", &triggers, &Value::Null).await;
-    assert_eq!(listed["triggers"].as_array().unwrap().len(), 2);
+    for region in ["europe-west1", "-"] {
+        let path = format!("/v1/projects/local/locations/{region}/triggers");
+        let listed = google.ok("GET", &path, &Value::Null).await;
+        assert_eq!(listed["triggers"].as_array().unwrap().len(), 2, "{region}");
+    }
 
     publish(&google, "orders", "aGVsbG8=").await;
     let heard = lines(&google, "POST /topic").await;

@@ -99,4 +99,10 @@ async fn an_image_is_pushed_by_digest_and_runs() {
     let failed = google.wait(&operation).await;
     assert!(failed["error"]["message"].as_str().unwrap().contains("not found"), "{failed:#}");
     assert_eq!(get(uri, "/x", Some("any")).await.0, 200);
+
+    let package = format!("/v1/{PARENT}/repositories/apps/packages/greet");
+    let deleted = google.ok("DELETE", &package, &Value::Null).await;
+    google.wait(&deleted).await;
+    assert_eq!(push("HEAD", &by_digest, "", Vec::new()).await.0, 404);
+    Google::refused(&google.send("DELETE", &package, &Value::Null).await, 404, "not found");
 }

@@ -1,6 +1,9 @@
 use crate::support::{Google, PARENT, archive, bare, get, service};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 const SERVICES: &str = "/v2/projects/local/locations/europe-west1/services";
 
@@ -244,6 +247,8 @@ async fn a_dry_run_and_a_stale_etag_change_nothing() {
         (&dry["done"], &dry["response"]["template"]["timeout"]),
         (&json!(true), &json!("300s"))
     );
+    // Nothing is opened for it.
+    assert_eq!(dry["response"]["uri"], Value::Null);
     Google::refused(
         &google.send("GET", &format!("{SERVICES}/greet"), &Value::Null).await,
         404,
@@ -316,4 +321,76 @@ async fn services_outlive_the_control_plane() {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert!(names.contains(std::ffi::OsStr::new("resources")), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_was_under_way_is_finished_by_the_next_control_plane() {
+    let google = Google::start();
+    let mut wanted = service(&google.source().await);
+    wanted["invokerIamDisabled"] = true.into();
+    let operation = google.ok("POST", &format!("{SERVICES}?serviceId=greet"), &wanted).await;
+    let google = google.restart().await;
+    let name = operation["name"].as_str().unwrap();
+    let interrupted = google.ok("GET", &format!("/v2/{name}"), &Value::Null).await;
+    assert_eq!((&interrupted["done"], &interrupted["error"]["code"]), (&json!(true), &json!(10)));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let service = loop {
+        let service = google.ok("GET", &format!("{SERVICES}/greet"), &Value::Null).await;
+        if service["reconciling"].is_null() {
+            break service;
+        }
+        assert!(Instant::now() < deadline, "{service:#}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(service["terminalCondition"]["state"], "CONDITION_SUCCEEDED", "{service:#}");
+    assert_eq!(get(service["uri"].as_str().unwrap(), "/x", None).await.0, 200);
+}
+
+#[tokio::test]
+async fn instances_come_with_requests_and_go_without() {
+    let google = Google::start_with(|options| options.idle_limit = Duration::from_millis(300));
+    let mut wanted = service(&google.source().await);
+    wanted["invokerIamDisabled"] = true.into();
+    wanted["template"]["timeout"] = "2s".into();
+    wanted["template"]["maxInstanceRequestConcurrency"] = 1.into();
+    wanted["template"]["scaling"] = json!({"maxInstanceCount": 2});
+    let made = created(&google, &wanted).await;
+    let uri = made["uri"].as_str().unwrap().to_owned();
+    let requests: Vec<_> = (0..4)
+        .map(|_| {
+            let uri = uri.clone();
+            tokio::spawn(async move { get(&uri, "/slow", None).await })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), (200, "slow".to_owned()));
+        assert!(google.api.instances() <= 2);
+    }
+    assert_eq!(get(&uri, "/sleep", None).await.0, 504);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while google.api.instances() > 0 {
+        assert!(Instant::now() < deadline, "{} are left", google.api.instances());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(get(&uri, "/x", None).await.0, 200);
+    // One that crashes takes its request along, and no other.
+    assert_eq!(get(&uri, "/exit", None).await.0, 503);
+    assert_eq!(get(&uri, "/x", None).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_source_is_uploaded_through_cloud_run() {
+    let google = Google::start();
+    let mut body = b"--x\r\nContent-Type: application/json\r\n\r\n{\"service\": \"greet\"}\r\n\
+                     --x\r\nContent-Type: application/gzip\r\n\r\n"
+        .to_vec();
+    body.extend(archive(&bare(), 0o755));
+    body.extend(b"\r\n--x--\r\n");
+    let path = format!("/upload/v2/{PARENT}:uploadSource?uploadType=multipart");
+    let (status, answer) =
+        google.send_bytes("POST", &path, "multipart/related; boundary=x", body).await;
+    let source: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(status, 200, "{source}");
+    assert_eq!(source["cloudStorageSource"]["bucket"], "run-sources-local-europe-west1");
+    created(&google, &service(&source)).await;
 }

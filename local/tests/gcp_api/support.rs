@@ -23,8 +23,14 @@ pub(crate) struct Google {
 
 impl Google {
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| ())
+    }
+
+    pub(crate) fn start_with(change: impl FnOnce(&mut GcpApiOptions)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let api = GcpApi::start(GcpApiOptions::new(directory.path())).unwrap();
+        let mut options = GcpApiOptions::new(directory.path());
+        change(&mut options);
+        let api = GcpApi::start(options).unwrap();
         Self { api, directory }
     }
 

@@ -16,6 +16,13 @@ const CLIENT: &str = "github.com/GoogleCloudPlatform/functions-framework-conform
 /// The oldest Go that builds `CLIENT`.
 const GO: (u32, u32, u32) = (1, 25, 5);
 
+/// Google's Python clients, and the discovery documents that come with the last.
+const GOOGLE: &[&str] = &[
+    "google-cloud-run==0.16.2",
+    "google-cloud-storage==3.17.1",
+    "google-api-python-client==2.202.0",
+];
+
 /// Why a counterpart is not here.
 #[derive(Debug)]
 pub(super) enum Missing {
@@ -69,6 +76,27 @@ pub(super) fn conformance_client(folder: &Path) -> Result<PathBuf, Missing> {
             .map_err(|error| refused_or_failed(&error))?;
     }
     Ok(program)
+}
+
+/// A Python that has Google's clients, in an environment of its own.
+pub(super) fn google_clients(folder: &Path) -> Result<PathBuf, Missing> {
+    let environment = folder.join("gcp-python");
+    let python_of = environment.join("bin/python");
+    let installed = environment.join("installed");
+    let wanted = GOOGLE.join("\n");
+    if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+        return Ok(python_of);
+    }
+    println!("installing {}", GOOGLE.join(", "));
+    python(&["-m", "venv", &environment.to_string_lossy()], folder)
+        .context("Python 3 with venv is needed for Google's clients")?;
+    command::output(
+        Command::new(&python_of)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(GOOGLE),
+    )?;
+    fs::write(&installed, wanted).context("the environment cannot be written")?;
+    Ok(python_of)
 }
 
 fn python(arguments: &[&str], folder: &Path) -> Result<String> {

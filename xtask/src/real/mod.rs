@@ -1,11 +1,12 @@
 //! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
 //!
-//! Both are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, Google's
-//! conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
+//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, Google's
+//! conformance client by `go install`, its Python clients by pip. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
 mod emulator;
 mod events;
+mod gcp_api;
 mod google;
 mod http;
 mod install;
@@ -22,6 +23,7 @@ use tally::Tally;
 
 /// What to leave out.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Options {
     /// Leave out AWS's Runtime Interface Emulator.
     #[arg(long)]
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     /// Leave out Google's conformance client.
     #[arg(long)]
     skip_google: bool,
+    /// Leave out Google's Python clients against the local control plane.
+    #[arg(long)]
+    skip_google_api: bool,
     /// Use this conformance client rather than install one [env: `OMNIFN_CONFORMANCE_CLIENT`].
     #[arg(long, value_name = "PATH")]
     conformance_client: Option<PathBuf>,
@@ -69,6 +74,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Ok(client) => google::run(&client, &folder, &binaries, &mut tally),
             Err(missing) => tally.missing("google conformance client", &missing),
         }
+    }
+
+    if options.skip_google_api {
+        tally.skip("google clients", "--skip-google-api");
+    } else {
+        gcp_api::run(&folder, &mut tally);
     }
 
     println!("\n{tally}");

@@ -94,6 +94,7 @@ pub(in crate::gcp_api) async fn roll_out(
             };
             service["conditions"] = json!([routes, broken.condition("ConfigurationsReady")]);
             service["terminalCondition"] = broken.condition("Ready");
+            // Not verified against Google: the number of the code.
             Err(Failure::new(Kind::NotReady, broken.message.clone()))
         }
     };
@@ -101,9 +102,19 @@ pub(in crate::gcp_api) async fn roll_out(
     if let Value::Object(fields) = service {
         fields.remove("reconciling");
     }
-    service::put(&cloud, &name, &stored)?;
-    plane::open(&cloud, &name, &mut stored)?;
+    service::put(&cloud, &name, &mut stored)?;
     outcome.map(|()| stored.service)
+}
+
+/// What was still to be done for a service when the server was ended.
+pub(super) fn unfinished(cloud: &Cloud, service: &Value) -> Change {
+    let created = service["latestCreatedRevision"].as_str().unwrap_or_default();
+    let is_settled = revision::find(cloud, created)
+        .is_ok_and(|found| revision::ready(&found.revision)["state"] != "CONDITION_RECONCILING");
+    if is_settled || created.is_empty() {
+        return Change::Settings;
+    }
+    Change::Revision { name: last(created).to_owned(), template: service["template"].clone() }
 }
 
 /// Imports and starts a revision.
@@ -154,6 +165,8 @@ async fn start(
         Broken::new("SECRETS_ACCESS_CHECK_FAILED", message)
     })?;
     let directory = cloud.revision_directory(full);
+    // Left where an earlier attempt was cut off.
+    tokio::fs::remove_dir_all(&directory).await.ok();
     let program = match container.get("sourceCode") {
         Some(code) => {
             source::import(cloud, &code["cloudStorageSource"], &container, directory).await

@@ -88,7 +88,7 @@ pub(super) async fn upload_source(
     if !is_service_id(service) {
         return Err(Failure::field("service", format!("\"{service}\" is no name of a service")));
     }
-    let blob = cloud.blobs.keep(file)?;
+    let blob = cloud.blobs.keep(file).await?;
     let bucket = format!("run-sources-{}-{}", cloud.options.project, location.region);
     storage::ensure_bucket(cloud, &bucket, &location.region).await?;
     let object = format!(

@@ -1,6 +1,7 @@
 //! Where requests arrive: a port for each service and for each of its tags.
 
 use super::{
+    deploy,
     pool::Pool,
     revision,
     service::{self, Service},
@@ -112,9 +113,16 @@ pub(in crate::gcp_api) async fn reap(cloud: Weak<Cloud>) {
 /// Serves what was served before the server was started again.
 pub(in crate::gcp_api) fn open_all(cloud: &Arc<Cloud>) -> Outcome<()> {
     for (name, mut service) in service::all(cloud) {
-        open_fronts(cloud, &name, &mut service)?;
-        name_uris(&mut service);
-        service::put(cloud, &name, &service)?;
+        service::put(cloud, &name, &mut service)?;
+        if service.service["reconciling"] == true {
+            let change = deploy::unfinished(cloud, &service.service);
+            let work = deploy::roll_out(cloud.clone(), name, change);
+            cloud.spawn(async move {
+                if let Err(failure) = work.await {
+                    tracing::debug!(message = failure.message, "a service is not ready");
+                }
+            });
+        }
     }
     Ok(())
 }

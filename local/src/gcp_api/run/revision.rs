@@ -168,6 +168,7 @@ pub(super) fn new(cloud: &Cloud, service: &Value, name: &str, template: &Value) 
         ("updateTime", json!(now)),
         ("creator", service["creator"].clone()),
         ("launchStage", service["launchStage"].clone()),
+        // Not verified against Google: that it is the short name.
         ("service", json!(last(service_name))),
         ("logUri", json!(log)),
         ("reconciling", json!(true)),

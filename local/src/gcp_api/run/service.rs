@@ -3,7 +3,7 @@
 use super::{
     SERVICE, SERVICE_TYPE,
     deploy::{self, Change},
-    is_service_id, revision, template, traffic, typed,
+    is_service_id, plane, revision, template, traffic, typed,
 };
 use crate::{
     gcp_api::{
@@ -41,7 +41,9 @@ fn read(stored: &Value) -> Service {
     Service { service: stored["service"].clone(), ports }
 }
 
-pub(in crate::gcp_api) fn put(cloud: &Cloud, name: &str, service: &Service) -> Outcome<()> {
+/// Keeps it, and serves it where it says.
+pub(in crate::gcp_api) fn put(cloud: &Cloud, name: &str, service: &mut Service) -> Outcome<()> {
+    plane::open(cloud, name, service)?;
     cloud.store.put(&key(name), &json!({"service": service.service, "ports": service.ports}))
 }
 
@@ -136,12 +138,13 @@ fn begin(
         current.map(|current| &current.service),
         forced,
     )?;
-    let service = next(cloud, &name, wanted, &change)?;
-    let metadata = typed(SERVICE_TYPE, &service.service);
+    let mut service = next(cloud, &name, wanted, &change)?;
     if only_validated {
+        let metadata = typed(SERVICE_TYPE, &service.service);
         return Ok(operation::done(&location.parent(), &metadata, &metadata));
     }
-    put(cloud, &name, &service)?;
+    put(cloud, &name, &mut service)?;
+    let metadata = typed(SERVICE_TYPE, &service.service);
     let work = deploy::roll_out(cloud.clone(), name, change);
     operation::start(cloud, &location.parent(), &metadata, async move {
         work.await.map(|service| typed(SERVICE_TYPE, &service))
@@ -183,7 +186,6 @@ pub(in crate::gcp_api) fn next(
     ] {
         service[field] = value;
     }
-    super::plane::open(cloud, name, &mut wanted)?;
     Ok(wanted)
 }
 

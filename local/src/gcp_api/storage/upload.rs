@@ -98,7 +98,7 @@ async fn finish(
     if name.is_empty() {
         return Err(Failure::new(Kind::Invalid, "Required parameter: name"));
     }
-    let blob = cloud.blobs.keep(file)?;
+    let blob = cloud.blobs.keep(file).await?;
     Ok(reply(&object::insert(cloud, Some(call), (bucket, &name), description, &blob).await?))
 }
 
