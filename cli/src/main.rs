@@ -15,6 +15,7 @@ mod event;
 mod exit;
 mod inspect;
 mod interrupt;
+mod invoke;
 mod new;
 mod parity;
 mod project;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Init(options) => new::init(&options, &shell),
         Command::Ci(command) => ci::run(&command, &shell),
         Command::Completions(options) => Ok(completions::run(&options)),
+        Command::Invoke(options) => invoke::run(&options, &shell),
         Command::Config(command) => config::run(&command, &shell),
         Command::Inspect(options) => inspect::run(&options, &shell),
     };

@@ -221,6 +221,14 @@ impl Sources {
                 }
             }
         }
+        if errors.is_empty() && targets.is_empty() {
+            let clouds: Vec<_> = choice.provider.iter().map(|provider| provider.as_str()).collect();
+            errors.push(
+                Error::usage(format!("none of these functions goes to {}", clouds.join(" or ")))
+                    .code(rules::NO_PROVIDER)
+                    .help("add the cloud to their `providers`, or choose another `--provider`"),
+            );
+        }
         if !errors.is_empty() {
             return Err(errors);
         }

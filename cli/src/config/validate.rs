@@ -12,6 +12,11 @@ use serde_json::Value;
 pub(crate) fn validate(node: &Node, schema: &Value, document: &Value) -> Vec<Error> {
     let mut findings = Vec::new();
     Walk { document, findings: &mut findings }.check(node, schema);
+    // All of one table are of one file, and are read from its top.
+    findings.sort_by_key(|finding| {
+        let place = finding.shown_place().and_then(|place| place.split(' ').next());
+        place.and_then(|place| place.rsplit_once(':')?.1.parse::<usize>().ok())
+    });
     findings
 }
 
@@ -162,8 +167,12 @@ impl Walk<'_> {
             .code(rules::WRONG_VALUE)
             .at(&node.place)
             .help(format!("choose {}", names.join(", ")));
-        let value = show(value);
-        self.findings.push(suggest::add(error, &value, names.iter().map(String::as_str)));
+        let alike =
+            value.as_str().map(|value| suggest::closest(value, names.iter().map(String::as_str)));
+        self.findings.push(match alike.flatten() {
+            Some(name) => error.help(format!("did you mean `{name}`?")),
+            None => error,
+        });
     }
 
     fn wrong(&mut self, node: &Node, schema: &Value, found: &str) {

@@ -1,8 +1,8 @@
 //! `cargo omnifn remove`: takes functions away from the clouds.
 
 use super::{
-    Clouds, Reach, concurrently, confirm::Agreed, first_of, interruptible, load, progress::Lines,
-    show,
+    Clouds, Reach, concurrently, confirm::Agreed, first_of, interruptible, load_all,
+    progress::Lines, show,
 };
 use crate::{
     answers::lines,
@@ -28,7 +28,7 @@ pub(crate) struct Remove {
     #[arg(value_name = "FUNCTION")]
     functions: Vec<String>,
     /// All functions of the app in this stage
-    #[arg(long)]
+    #[arg(long, conflicts_with = "package")]
     all: bool,
     #[command(flatten)]
     agreed: Agreed,
@@ -45,7 +45,7 @@ Examples:
 
 pub(crate) fn run(options: &Remove, shell: &Shell) -> Result<Exit> {
     // By what is there, not by what is configured: all that is configured tells which clouds to ask.
-    let (project, configuration) = load(&options.choice, &[])?;
+    let (project, configuration) = load_all(&options.choice)?;
     options.agreed.check(&configuration)?;
     interruptible(async || {
         let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
