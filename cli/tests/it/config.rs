@@ -111,13 +111,17 @@ fn mistakes_of_every_place_end_with_2() {
         ("version = 1\nversion = 1", "omnifn.toml:2"),
         ("[functions.ship.triggers.other]\nbatch-size = 1", "trigger `other` has no `type`"),
         ("[functions.ship.triggers.orders]\ntype = \"timer\"", "no key is called `queue`"),
-        ("[functions.thumbs]\nproviders = []", "error[OF0006]"),
     ] {
         shop.write("omnifn.toml", text);
         let arguments = ["config", "show", "--provider", "aws", "ship", "thumbs"];
         let (_, log) = shop.check(&arguments, 2);
         assert!(log.contains(expected), "{text}: {log}");
     }
+    shop.write("omnifn.toml", "[functions.thumbs]\nproviders = []");
+    let (_, log) = shop.check(&["config", "show", "thumbs"], 2);
+    assert!(log.contains("error[OF0006]: it is not told to which cloud `thumbs` goes"), "{log}");
+    let (_, log) = shop.check(&["config", "show", "report", "--provider", "aws"], 2);
+    assert!(log.contains("error[OF0006]: none of these functions goes to aws"), "{log}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn functions_are_deployed_changed_rolled_back_and_removed() {
     let (printed, log) = shop.check(&["deploy"], 0);
     insta::assert_snapshot!("deploy", printed);
     for line in [
+        "   Deploying to aws 123456789012 eu-west-1 as whoever",
         "    Deployed ship -> aws eu-west-1 release 1",
         "     Created ship (gcp) function/shop-dev-ship",
     ] {
@@ -73,7 +74,9 @@ fn functions_are_deployed_changed_rolled_back_and_removed() {
     shop.check(&["remove", "--all", "-y"], 0);
     let (printed, _) = shop.check(&["status", "--format", "ndjson"], 0);
     assert!(printed.lines().all(|line| json(line)["is_deployed"] == false), "{printed}");
-    for wrong in [&["remove"][..], &["remove", "ship", "--all"]] {
+    for wrong in
+        [&["remove"][..], &["remove", "ship", "--all"], &["remove", "--all", "-p", "orders"]]
+    {
         shop.check(wrong, 2);
     }
 }
