@@ -90,12 +90,10 @@ async fn apply(planned: Vec<(Provider, Deployer, Plan)>, shell: &Shell) -> Resul
     let mut work = Vec::new();
     for (provider, deployer, plan) in planned {
         let line = progress.add(format!("{} ({provider})", plan.scope.function));
-        let shell = shell.clone();
         work.push(async move {
             let done = deployer.apply(&plan, None, &line).await;
-            drop(line);
             done.map_err(|error| about(error, provider, &plan.scope))?;
-            shell.status("Removed", &format!("{} from {provider}", plan.scope.function));
+            line.finish("Removed", &format!("{} from {provider}", plan.scope.function));
             let deleted = plan.steps.iter().filter(|step| step.action == Action::Delete);
             let deleted: Vec<_> = deleted.map(|step| step.id.to_string()).collect();
             let function = &plan.scope.function;

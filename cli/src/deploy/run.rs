@@ -152,11 +152,9 @@ async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
     let mut work = Vec::new();
     for planned in planned {
         let line = progress.add(planned.target.label());
-        let shell = shell.clone();
         work.push(async move {
             let Planned { target, deployment, deployer, identity, plan } = planned;
             let done = deployer.apply(&plan, Some(&deployment.code), &line).await;
-            drop(line);
             match done {
                 Err(error) => Err(located(error, &target)),
                 Ok(known) => {
@@ -171,7 +169,7 @@ async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
                     };
                     let release = row.release.as_ref().map(|id| format!(" release {id}"));
                     let Row { function, provider, region, .. } = &row;
-                    shell.status(
+                    line.finish(
                         verb,
                         &format!(
                             "{function} -> {provider} {region}{}",

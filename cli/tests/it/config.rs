@@ -117,6 +117,14 @@ fn mistakes_of_every_place_end_with_2() {
         let (_, log) = shop.check(&arguments, 2);
         assert!(log.contains(expected), "{text}: {log}");
     }
+    shop.write("omnifn.toml", "[build]\ncompiler = \"crgo\"");
+    let (_, log) = shop.check(&["build", "-p", "thumbs", "--offline"], 2);
+    assert!(log.contains("did you mean `cargo`?"), "{log}");
+    // Nothing will be deployed: all clouds are meant where none is told.
+    shop.write("omnifn.toml", "version = 1\n");
+    let (shown, _) = shop.check(&["config", "show", "ship"], 0);
+    assert!(shown.contains("ship on aws") && shown.contains("ship on gcp"), "{shown}");
+    shop.check(&["check"], 0);
     shop.write("omnifn.toml", "[functions.thumbs]\nproviders = []");
     let (_, log) = shop.check(&["config", "show", "thumbs"], 2);
     assert!(log.contains("error[OF0006]: it is not told to which cloud `thumbs` goes"), "{log}");
