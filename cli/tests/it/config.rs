@@ -68,6 +68,10 @@ fn values_of_the_environment_are_masked() {
         let (shown, _) = shop.check(&["config", "show", "--format", format, "--show-values"], 0);
         assert!(shown.contains("hunter2"), "{shown}");
     }
+    // Nor in an error, when they stand where they should not.
+    shop.write("omnifn.toml", "[functions.ship]\nenv = \"hunter2\"\nlabels = [\"hunter2\"]");
+    let (_, log) = shop.check(&["config", "show"], 2);
+    assert!(log.contains("omnifn.toml:2") && !log.contains("hunter2"), "{log}");
 }
 
 #[test]
