@@ -204,7 +204,7 @@ pub(crate) enum Event {
 /// List the sample events, and the envelopes in which each cloud sends them
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The first envelope is the usual one, which `event show` and `parity` take unless told otherwise."
+    after_help = "The first envelope is the usual one, which `event show` and `parity` take unless told otherwise.\n\nExample:\n  cargo omnifn event list"
 )]
 pub(crate) struct EventList {}
 

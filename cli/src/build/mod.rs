@@ -3,6 +3,7 @@
 mod report;
 
 use crate::{
+    config::{Choice, Sources, all_but_last},
     error::{Error, Result},
     exit::Exit,
     project::Project,
@@ -54,15 +55,14 @@ pub(crate) struct Build {
     /// The form of the archive for gcp: for Cloud Run without a build, for the Cloud Functions API, or for a registry
     #[arg(long, value_enum, value_name = "KIND", default_value_t)]
     kind: GoogleKind,
-    /// What builds; `auto` is cargo for this machine's own target, else cargo-zigbuild or cross
+    /// What builds; `auto` is cargo for this machine's own target, else cargo-zigbuild or cross [default: that of omnifn.toml, else auto]
     #[arg(
         long,
         value_name = "COMPILER",
-        default_value = "auto",
         value_parser = PossibleValuesParser::new(["auto", "cargo", "zigbuild", "cross"])
             .try_map(|name| name.parse::<Compiler>())
     )]
-    compiler: Compiler,
+    compiler: Option<Compiler>,
     #[arg(long, value_name = "DIR")]
     #[arg(help = "Write to DIR/<binary>/<provider>/ [default: target/omnifn]")]
     out_dir: Option<PathBuf>,
@@ -110,7 +110,10 @@ pub(crate) fn run(options: &Build, shell: &Shell) -> Result<Exit> {
     cargo.locked(options.locked).offline(options.offline);
     let project = package::Project::load(&cargo, manifest_path)?;
     let mut build = package::Build::new(&project);
-    build.compiler(options.compiler);
+    build.compiler(match options.compiler {
+        Some(compiler) => compiler,
+        None => configured_compiler(&chosen)?,
+    });
     for selected in selected {
         for binary in selected.binaries(options.bin.as_deref())? {
             build.binary(&selected.name, binary)?;
@@ -135,6 +138,13 @@ pub(crate) fn run(options: &Build, shell: &Shell) -> Result<Exit> {
     }
     report::show(&written, shell);
     Ok(Exit::Done)
+}
+
+/// `[build] compiler` of omnifn.toml.
+fn configured_compiler(project: &Project) -> Result<Compiler> {
+    let sources = Sources::read(project, &Choice::default()).map_err(all_but_last)?;
+    let name = sources.build().compiler;
+    name.map_or(Ok(Compiler::Auto), |name| name.parse().map_err(Error::usage))
 }
 
 fn targets(options: &Build) -> Result<Vec<Target>> {

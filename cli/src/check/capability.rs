@@ -10,12 +10,11 @@ pub(crate) fn of(provider: Provider) -> Capability {
     let mut capability = Capability::new(provider);
     if provider == Provider::Gcp {
         capability = capability
-            .limit(Measure::Memory, 128..=32_768, "Cloud Run's documentation; known")
+            .limit(Measure::Memory, 128..=32_768, "common knowledge of Cloud Run; not verified")
             .limit(Measure::Timeout, 1..=3_600, "Google's quota page for functions, read 2026-11");
         capability.architectures = vec![Architecture::X86_64];
-        // `K_*` comes from Knative's runtime contract, the rest from Cloud Run's.
-        capability.reserved_names =
-            vec!["PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION", "X_GOOGLE_*"];
+        // `K_CONFIGURATION` comes from Knative's specification, the rest from Cloud Run's container contract.
+        capability.reserved_names = vec!["PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"];
     } else {
         capability = capability
             .limit(

@@ -57,7 +57,8 @@ struct Row<'a> {
 
 pub(crate) fn run(options: &Check, shell: &Shell) -> Result<Exit> {
     let project = Project::load(options.choice.manifest_path.as_deref())?;
-    let configuration = Configuration::load(&project, &options.choice, &options.functions)?;
+    let choice = Choice { is_only_looking: true, ..options.choice.clone() };
+    let configuration = Configuration::load(&project, &choice, &options.functions)?;
     let findings = all(&configuration.targets, &project.target_directory);
     let errors = findings.iter().filter(|finding| !finding.is_warning).count();
     match shell.format() {

@@ -29,8 +29,6 @@ macro_rules! rules {
 const OURS: &str = "omnifn's own";
 const LAMBDA_LIMITS: &str = "AWS Lambda Developer Guide, \"Lambda quotas\", read 2026-11";
 const LAMBDA_MODEL: &str = "the model of AWS Lambda's API (botocore), read 2026-11";
-const CLOUD_RUN: &str =
-    "the discovery document of the Cloud Run Admin API v2 and Google's quota pages, read 2026-11";
 const KNOWN: &str =
     "common knowledge of Cloud Run's documentation; not verified against the service";
 
@@ -54,13 +52,13 @@ rules! {
     SAME_NAME: "OF0009", "two functions have one name",
         "Names of functions are unique in a workspace, since they are what is deployed under. Rename one of them, or its binary.", OURS;
     MEMORY: "OF0010", "the memory is out of the cloud's range",
-        "AWS has 128 MiB to 10240 MiB. Google has 128 MiB to 32 GiB for a service, 512 MiB at least in its second generation's environment.", LAMBDA_LIMITS;
+        "AWS has 128 MiB to 10240 MiB. Google has 128 MiB to 32 GiB for a service, 512 MiB at least in its second generation's environment.", "AWS: AWS Lambda Developer Guide, \"Lambda quotas\", read 2026-11. Google: common knowledge; not verified";
     TIMEOUT: "OF0011", "the timeout is out of the cloud's range",
         "AWS has 1 s to 900 s. Google has up to 3600 s for requests.", LAMBDA_LIMITS;
     ENVIRONMENT: "OF0012", "the environment variables are too large",
         "Lambda takes 4 KiB of names and values in all. Put large values into the archive (`build.include`), or into a secret.", LAMBDA_LIMITS;
     RESERVED_NAME: "OF0013", "the cloud keeps an environment variable's name for itself",
-        "Lambda sets `AWS_REGION`, `AWS_LAMBDA_*` and others by itself and refuses them in a configuration; Cloud Run sets `PORT` and `K_*`. Choose another name.", "AWS Lambda Developer Guide, \"Using Lambda environment variables\", and Cloud Run's container contract, read 2026-11";
+        "Lambda sets `AWS_REGION`, `AWS_LAMBDA_*` and others by itself and refuses them in a configuration; Cloud Run sets `PORT` and `K_*`. Choose another name.", "AWS: common knowledge of \"Using Lambda environment variables\"; not verified. Google: Cloud Run's container contract, read 2026-11; `K_CONFIGURATION` from Knative's specification";
     BAD_VARIABLE: "OF0014", "AWS does not take an environment variable's name",
         "Names are letters, digits and underscores, begin with a letter, and are at least two characters long.", LAMBDA_MODEL;
     ARCHITECTURE: "OF0015", "the cloud does not have the processor",
@@ -78,11 +76,11 @@ rules! {
     OTHER_KIND: "OF0022", "the program handles another kind of event than its triggers send",
         "The handler's type says which events it takes: a `Request` is of `http`, a `Batch` of `queue`. The triggers in the configuration are of another type. Change one of them.", OURS;
     CRON: "OF0030", "a schedule is not understood",
-        "Schedules are the five fields of cron: minute, hour, day of month, month, day of week. Each cloud gets its own dialect of it. AWS cannot say \"this day of the month or that day of the week\": make it two triggers.", "Amazon EventBridge Scheduler User Guide, \"Schedule types\", read 2026-11";
+        "Schedules are the five fields of cron: minute, hour, day of month, month, day of week. Each cloud gets its own dialect of it. AWS cannot say \"this day of the month or that day of the week\": make it two triggers.", "the dialects as `omnifn_deploy::cron` has them";
     PARTIAL_FAILURES: "OF0031", "one failed message brings its whole batch back, or cannot be told",
         "With `partial-failures = true` omnifn sets `ReportBatchItemFailures` on the event source mapping, and the function tells which messages failed. Without it the whole batch is delivered again when one message fails. SNS and Kafka have no such answer: there `partial-failures = true` cannot be had.", "AWS Lambda Developer Guide, \"Handling errors for an SQS event source\", read 2026-11";
     BATCH_SIZE: "OF0032", "a batch's size cannot be had",
-        "AWS takes 1 to 10000 messages in a batch. From SQS more than 10 need a `batch-window` of a second or more.", LAMBDA_MODEL;
+        "AWS takes 1 to 10000 messages in a batch. From SQS more than 10 need a `batch-window` of a second or more.", "1 to 10000: the model of AWS Lambda's API (botocore), read 2026-11. That SQS needs a window above 10 is common knowledge; not verified";
     BATCH_WINDOW: "OF0033", "a batch's window is too long",
         "AWS waits 300 s at most for a batch to become full.", LAMBDA_MODEL;
     MAX_CONCURRENCY: "OF0034", "a queue's concurrency cannot be had",
@@ -108,13 +106,13 @@ rules! {
     STORAGE: "OF0045", "the disk space cannot be had",
         "`/tmp` on Lambda has 512 MiB to 10240 MiB.", LAMBDA_MODEL;
     RETENTION: "OF0046", "logs cannot be kept for this time",
-        "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.", "the model of CloudWatch Logs' API (botocore), `PutRetentionPolicy`, read 2026-11";
+        "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.", "common knowledge of CloudWatch Logs' PutRetentionPolicy; not verified against its model";
     TOO_MANY: "OF0047", "there are more than the cloud takes",
         "Lambda takes 5 layers, 16 subnets, 5 security groups, and 2 retries of an asynchronous invocation whose event is 60 s to 6 h old.", LAMBDA_MODEL;
     ARN: "OF0048", "this is no ARN",
-        "Roles, policies, layers and streams are named by their ARN, which begins with `arn:`.", LAMBDA_MODEL;
+        "Roles, policies, layers and streams are named by their ARN, which begins with `arn:`.", "common knowledge of AWS; not verified for each setting";
     SERVICE_ACCOUNT: "OF0049", "this is no service account",
-        "Service accounts are named by their e-mail address, which ends with `.gserviceaccount.com`.", CLOUD_RUN;
+        "Service accounts are named by their e-mail address, which ends with `.gserviceaccount.com`.", "common knowledge of Google Cloud's IAM; not verified";
 }
 
 /// The one with this code, in whatever case.

@@ -131,7 +131,8 @@ pub(crate) fn run(command: &Config, shell: &Shell) -> Result<Exit> {
 
 fn show(options: &Show, shell: &Shell) -> Result<Exit> {
     let project = Project::load(options.choice.manifest_path.as_deref())?;
-    let configuration = Configuration::load(&project, &options.choice, &options.functions)?;
+    let choice = Choice { is_only_looking: true, ..options.choice.clone() };
+    let configuration = Configuration::load(&project, &choice, &options.functions)?;
     let rows: Vec<Row> =
         configuration.targets.iter().map(|target| row(target, &configuration, options)).collect();
     Shell::print(&match shell.format() {
@@ -203,7 +204,7 @@ fn validate(options: &Validate, shell: &Shell) -> Result<Exit> {
     let mut shown = Vec::new();
     let mut errors = Vec::new();
     for stage in &stages {
-        let choice = Choice { stage: Some(stage.clone()), ..choice.clone() };
+        let choice = Choice { stage: Some(stage.clone()), is_only_looking: true, ..choice.clone() };
         for error in sources.resolve(&project, &choice, &[]).err().into_iter().flatten() {
             let key = format!("{error} {:?}", error.shown_place());
             if !shown.contains(&key) {

@@ -65,6 +65,9 @@ pub(crate) struct Choice {
     /// Set a key of omnifn.toml: `--set functions.ship.memory=1GiB`; wins over everything
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub(crate) set: Vec<(String, String)>,
+    /// Where no cloud is told, all of them are meant: nothing will be deployed.
+    #[arg(skip)]
+    pub(crate) is_only_looking: bool,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
@@ -182,6 +185,18 @@ impl Sources {
         Err(suggest::add(error, stage, known.iter().map(String::as_str)))
     }
 
+    /// How functions are built in the default stage.
+    pub(crate) fn build(&self) -> Build {
+        self.build_in(self.default_stage())
+    }
+
+    fn build_in(&self, stage: &str) -> Build {
+        let text = |key| {
+            layers::over(self, stage, &["build", key]).and_then(Node::as_str).map(str::to_owned)
+        };
+        Build { compiler: text("compiler"), profile: text("profile") }
+    }
+
     fn app(&self) -> (String, Place) {
         let roots =
             [Some(&self.flags), Some(&self.variables), Some(&self.file), self.workspace.as_ref()];
@@ -221,19 +236,22 @@ impl Sources {
                 }
             }
         }
+        if errors.is_empty() && targets.is_empty() {
+            let clouds: Vec<_> = choice.provider.iter().map(|provider| provider.as_str()).collect();
+            errors.push(
+                Error::usage(format!("none of these functions goes to {}", clouds.join(" or ")))
+                    .code(rules::NO_PROVIDER)
+                    .help("add the cloud to their `providers`, or choose another `--provider`"),
+            );
+        }
         if !errors.is_empty() {
             return Err(errors);
         }
-        let over = |path: &[&str]| layers::over(self, &stage, path);
-        let text = |path: &[&str]| over(path).and_then(Node::as_str).map(str::to_owned);
         let protect = [&self.flags, &self.variables, &self.file]
             .into_iter()
             .find_map(|root| root.at(&["stages", &stage, "protect"])?.as_bool());
         Ok(Configuration {
-            build: Build {
-                compiler: text(&["build", "compiler"]),
-                profile: text(&["build", "profile"]),
-            },
+            build: self.build_in(&stage),
             protect: protect.unwrap_or(false),
             is_whole: selected.len() == self.functions.len() && choice.provider.is_empty(),
             app,
@@ -296,7 +314,9 @@ impl Sources {
         if told.is_none() && providers.is_empty() {
             // The local cloud has all of them; whoever names one means it.
             providers = match stage {
-                LOCAL if choice.provider.is_empty() => Provider::ALL.to_vec(),
+                _ if choice.provider.is_empty() && (stage == LOCAL || choice.is_only_looking) => {
+                    Provider::ALL.to_vec()
+                }
                 _ => choice.provider.clone(),
             };
         } else if !choice.provider.is_empty() {

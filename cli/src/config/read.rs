@@ -117,6 +117,7 @@ impl Source<'_> {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use crate::config::{schema, validate::validate};
 
     #[test]
     fn each_value_knows_its_line_and_key() {
@@ -135,6 +136,36 @@ mod tests {
                 "omnifn.toml:1 version",
             ]
         );
+    }
+
+    #[test]
+    fn whatever_is_written_is_read_or_refused() {
+        let document = schema::document();
+        let text = include_bytes!("../../tests/fixtures/shop/omnifn.toml");
+        let mut seed = 1_u64;
+        let mut next = |most: usize| {
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap() % most
+        };
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..3_000 {
+            let mut changed = text.to_vec();
+            for _ in 0..=next(3) {
+                let (at, byte) = (next(changed.len()), b"=[]{}\".\n #0azX"[next(14)]);
+                match next(3) {
+                    0 => changed[at] = byte,
+                    1 => changed.insert(at, byte),
+                    _ => _ = changed.remove(at),
+                }
+            }
+            match parse(&String::from_utf8_lossy(&changed), "omnifn.toml") {
+                Ok(node) if validate(&node, &document, &document).is_empty() => read += 1,
+                Ok(_) | Err(_) => refused += 1,
+            }
+        }
+        assert!(read > 100 && refused > 100, "{read} read, {refused} refused");
     }
 
     #[test]

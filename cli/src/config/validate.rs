@@ -12,6 +12,11 @@ use serde_json::Value;
 pub(crate) fn validate(node: &Node, schema: &Value, document: &Value) -> Vec<Error> {
     let mut findings = Vec::new();
     Walk { document, findings: &mut findings }.check(node, schema);
+    // All of one table are of one file, and are read from its top.
+    findings.sort_by_key(|finding| {
+        let place = finding.shown_place().and_then(|place| place.split(' ').next());
+        place.and_then(|place| place.rsplit_once(':')?.1.parse::<usize>().ok())
+    });
     findings
 }
 
@@ -123,7 +128,8 @@ impl Walk<'_> {
         }
         if !branches.iter().any(|branch| is_of(branch, kind)) {
             let found = match value {
-                Value::String(text) => format!("the text {text:?}"),
+                // It may be a secret in the wrong place.
+                Value::String(_) => "a text".to_owned(),
                 value => format!("`{value}`"),
             };
             return self.wrong(node, schema, &found);
@@ -162,8 +168,12 @@ impl Walk<'_> {
             .code(rules::WRONG_VALUE)
             .at(&node.place)
             .help(format!("choose {}", names.join(", ")));
-        let value = show(value);
-        self.findings.push(suggest::add(error, &value, names.iter().map(String::as_str)));
+        let alike =
+            value.as_str().map(|value| suggest::closest(value, names.iter().map(String::as_str)));
+        self.findings.push(match alike.flatten() {
+            Some(name) => error.help(format!("did you mean `{name}`?")),
+            None => error,
+        });
     }
 
     fn wrong(&mut self, node: &Node, schema: &Value, found: &str) {

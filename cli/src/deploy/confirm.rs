@@ -74,15 +74,29 @@ fn is_terminal() -> bool {
 /// The line that somebody types; none where that fails. Reading cannot be stopped, so it has a thread of its own that
 /// ends with the process.
 async fn answer(question: &str) -> Option<String> {
+    if !is_terminal() {
+        return None;
+    }
     write!(anstream::stderr().lock(), "{question}").ok();
+    let mut open = Open(true);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().read_line(&mut line);
         sender.send(read.ok().map(|_| line.trim().to_owned())).ok();
     });
-    if !is_terminal() {
-        return None;
+    let answer = receiver.await.ok().flatten();
+    open.0 = answer.is_none();
+    answer
+}
+
+/// A question that nobody has answered yet: its line is ended when it is given up.
+struct Open(bool);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if self.0 {
+            writeln!(anstream::stderr().lock()).ok();
+        }
     }
-    receiver.await.ok().flatten()
 }

@@ -18,7 +18,8 @@ mod test_cloud;
 pub(crate) use artifacts::BuildOptions;
 
 use crate::{
-    config::{Choice, Configuration, LOCAL, Target},
+    check::rules,
+    config::{Choice, Configuration, LOCAL, Sources, Target, all_but_last},
     error::{Error, Result},
     exit::Exit,
     project::Project,
@@ -124,13 +125,15 @@ fn scope(configuration: &Configuration, target: &Target) -> Result<Scope> {
 
 /// Says which target an error is of, and where its setting was written.
 fn located(error: omnifn_deploy::Error, target: &Target) -> Error {
-    let place = match &error {
-        omnifn_deploy::Error::Setting { key, .. } => Some(target.place(key).clone()),
+    let key = match &error {
+        omnifn_deploy::Error::Setting { key, .. } => Some(key.clone()),
         _ => None,
     };
     let error = Error::from(error).about(&target.label());
-    match place {
-        Some(place) => error.at(&place),
+    match key.as_deref() {
+        // What the configuration says by itself was checked before: it is the program that disagrees.
+        Some("triggers") => error.code(rules::OTHER_KIND).at(target.place("triggers")),
+        Some(key) => error.at(target.place(key)),
         None => error,
     }
 }
@@ -139,6 +142,15 @@ fn located(error: omnifn_deploy::Error, target: &Target) -> Error {
 fn load(choice: &Choice, names: &[String]) -> Result<(Project, Configuration)> {
     let project = Project::load(choice.manifest_path.as_deref())?;
     let configuration = Configuration::load(&project, choice, names)?;
+    Ok((project, configuration))
+}
+
+/// The same with every function, whichever package one stands in.
+fn load_all(choice: &Choice) -> Result<(Project, Configuration)> {
+    let project = Project::load(choice.manifest_path.as_deref())?;
+    let sources = Sources::read(&project, choice).map_err(all_but_last)?;
+    let names: Vec<String> = sources.functions.iter().map(|known| known.name.clone()).collect();
+    let configuration = sources.resolve(&project, choice, &names).map_err(all_but_last)?;
     Ok((project, configuration))
 }
 
@@ -200,5 +212,5 @@ pub(crate) fn interruptible(work: impl AsyncFnOnce() -> Result<Exit>) -> Result<
 /// Shows all errors but the last, which is returned; credentials come last, since they explain the others.
 fn first_of(mut errors: Vec<Error>) -> Error {
     errors.sort_by_key(|error| error.exit() == Exit::Credentials);
-    crate::config::all_but_last(errors)
+    all_but_last(errors)
 }

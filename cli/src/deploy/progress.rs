@@ -17,7 +17,7 @@ pub(super) struct Lines {
 pub(super) struct Line {
     shell: Shell,
     label: String,
-    bar: Option<ProgressBar>,
+    bar: Option<(MultiProgress, ProgressBar)>,
 }
 
 const REDRAW: Duration = Duration::from_millis(120);
@@ -39,7 +39,7 @@ impl Lines {
             );
             bar.set_message(label.clone());
             bar.enable_steady_tick(REDRAW);
-            bar
+            (moving.clone(), bar)
         });
         Line { shell: self.shell.clone(), label, bar }
     }
@@ -48,7 +48,7 @@ impl Lines {
 impl Line {
     fn say(&self, verb: &str, message: &str) {
         match &self.bar {
-            Some(bar) => {
+            Some((_, bar)) => {
                 bar.set_message(format!("{}: {} {message}", self.label, verb.to_lowercase()));
             }
             None => self.shell.status(verb, &format!("{} {message}", self.label)),
@@ -56,10 +56,24 @@ impl Line {
     }
 }
 
+impl Line {
+    /// In place of the line, what came of it.
+    pub(super) fn finish(self, verb: &str, message: &str) {
+        match &self.bar {
+            None => self.shell.status(verb, message),
+            Some((moving, bar)) => {
+                bar.finish_and_clear();
+                // The other lines make room for it.
+                moving.suspend(|| self.shell.status(verb, message));
+            }
+        }
+    }
+}
+
 /// A line does not outlive its work, however that ends.
 impl Drop for Line {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        if let Some((_, bar)) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -1,8 +1,8 @@
 //! `cargo omnifn remove`: takes functions away from the clouds.
 
 use super::{
-    Clouds, Reach, concurrently, confirm::Agreed, first_of, interruptible, load, progress::Lines,
-    show,
+    Clouds, Reach, concurrently, confirm::Agreed, first_of, interruptible, load_all,
+    progress::Lines, show,
 };
 use crate::{
     answers::lines,
@@ -28,7 +28,7 @@ pub(crate) struct Remove {
     #[arg(value_name = "FUNCTION")]
     functions: Vec<String>,
     /// All functions of the app in this stage
-    #[arg(long)]
+    #[arg(long, conflicts_with = "package")]
     all: bool,
     #[command(flatten)]
     agreed: Agreed,
@@ -45,7 +45,7 @@ Examples:
 
 pub(crate) fn run(options: &Remove, shell: &Shell) -> Result<Exit> {
     // By what is there, not by what is configured: all that is configured tells which clouds to ask.
-    let (project, configuration) = load(&options.choice, &[])?;
+    let (project, configuration) = load_all(&options.choice)?;
     options.agreed.check(&configuration)?;
     interruptible(async || {
         let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
@@ -90,12 +90,10 @@ async fn apply(planned: Vec<(Provider, Deployer, Plan)>, shell: &Shell) -> Resul
     let mut work = Vec::new();
     for (provider, deployer, plan) in planned {
         let line = progress.add(format!("{} ({provider})", plan.scope.function));
-        let shell = shell.clone();
         work.push(async move {
             let done = deployer.apply(&plan, None, &line).await;
-            drop(line);
             done.map_err(|error| about(error, provider, &plan.scope))?;
-            shell.status("Removed", &format!("{} from {provider}", plan.scope.function));
+            line.finish("Removed", &format!("{} from {provider}", plan.scope.function));
             let deleted = plan.steps.iter().filter(|step| step.action == Action::Delete);
             let deleted: Vec<_> = deleted.map(|step| step.id.to_string()).collect();
             let function = &plan.scope.function;

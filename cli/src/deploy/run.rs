@@ -92,6 +92,7 @@ pub(crate) fn run(options: &Deploy, shell: &Shell) -> Result<Exit> {
         }
         plan::warn_of_left_over(&clouds, &configuration, shell).await?;
         if planned.iter().any(|planned| !planned.plan.is_empty()) {
+            tell_who(&planned, shell);
             let deletes = plan::deletes(&planned);
             if (deletes || configuration.protect) && !shell.is_quiet() {
                 // On standard error: it is what is asked about, not the result.
@@ -101,6 +102,22 @@ pub(crate) fn run(options: &Deploy, shell: &Shell) -> Result<Exit> {
         }
         apply(planned, shell).await
     })
+}
+
+/// As whom something is about to be changed, and where.
+fn tell_who(planned: &[Planned], shell: &Shell) {
+    let mut told = Vec::new();
+    for Planned { target, identity, .. } in planned {
+        let principal = identity.principal.as_deref().unwrap_or("whoever is logged in");
+        let line = format!(
+            "to {} {} {} as {principal}",
+            target.provider, identity.account, identity.region
+        );
+        if !told.contains(&line) {
+            shell.status("Deploying", &line);
+            told.push(line);
+        }
+    }
 }
 
 /// A plan that was reviewed says which functions of which stage it is for.
@@ -135,11 +152,9 @@ async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
     let mut work = Vec::new();
     for planned in planned {
         let line = progress.add(planned.target.label());
-        let shell = shell.clone();
         work.push(async move {
             let Planned { target, deployment, deployer, identity, plan } = planned;
             let done = deployer.apply(&plan, Some(&deployment.code), &line).await;
-            drop(line);
             match done {
                 Err(error) => Err(located(error, &target)),
                 Ok(known) => {
@@ -154,7 +169,7 @@ async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
                     };
                     let release = row.release.as_ref().map(|id| format!(" release {id}"));
                     let Row { function, provider, region, .. } = &row;
-                    shell.status(
+                    line.finish(
                         verb,
                         &format!(
                             "{function} -> {provider} {region}{}",

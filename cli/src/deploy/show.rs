@@ -44,7 +44,11 @@ fn change_line(change: &Change, action: Action, shows_values: bool) -> String {
     };
     let path = &change.path;
     if is_known_later(change) {
-        return format!("{path} = (known when it is there)");
+        // A name that is a reference itself: the share of a release that is not there yet.
+        return match path.strip_prefix("${").and_then(|path| path.strip_suffix('}')) {
+            Some(reference) => format!("({reference}) = {}", show(&change.to)),
+            None => format!("{path} = (known when it is there)"),
+        };
     }
     match action {
         Action::Create => format!("{path} = {}", show(&change.to)),

@@ -68,6 +68,10 @@ fn values_of_the_environment_are_masked() {
         let (shown, _) = shop.check(&["config", "show", "--format", format, "--show-values"], 0);
         assert!(shown.contains("hunter2"), "{shown}");
     }
+    // Nor in an error, when they stand where they should not.
+    shop.write("omnifn.toml", "[functions.ship]\nenv = \"hunter2\"\nlabels = [\"hunter2\"]");
+    let (_, log) = shop.check(&["config", "show"], 2);
+    assert!(log.contains("omnifn.toml:2") && !log.contains("hunter2"), "{log}");
 }
 
 #[test]
@@ -111,13 +115,25 @@ fn mistakes_of_every_place_end_with_2() {
         ("version = 1\nversion = 1", "omnifn.toml:2"),
         ("[functions.ship.triggers.other]\nbatch-size = 1", "trigger `other` has no `type`"),
         ("[functions.ship.triggers.orders]\ntype = \"timer\"", "no key is called `queue`"),
-        ("[functions.thumbs]\nproviders = []", "error[OF0006]"),
     ] {
         shop.write("omnifn.toml", text);
         let arguments = ["config", "show", "--provider", "aws", "ship", "thumbs"];
         let (_, log) = shop.check(&arguments, 2);
         assert!(log.contains(expected), "{text}: {log}");
     }
+    shop.write("omnifn.toml", "[build]\ncompiler = \"crgo\"");
+    let (_, log) = shop.check(&["build", "-p", "thumbs", "--offline"], 2);
+    assert!(log.contains("did you mean `cargo`?"), "{log}");
+    // Nothing will be deployed: all clouds are meant where none is told.
+    shop.write("omnifn.toml", "version = 1\n");
+    let (shown, _) = shop.check(&["config", "show", "ship"], 0);
+    assert!(shown.contains("ship on aws") && shown.contains("ship on gcp"), "{shown}");
+    shop.check(&["check"], 0);
+    shop.write("omnifn.toml", "[functions.thumbs]\nproviders = []");
+    let (_, log) = shop.check(&["config", "show", "thumbs"], 2);
+    assert!(log.contains("error[OF0006]: it is not told to which cloud `thumbs` goes"), "{log}");
+    let (_, log) = shop.check(&["config", "show", "report", "--provider", "aws"], 2);
+    assert!(log.contains("error[OF0006]: none of these functions goes to aws"), "{log}");
 }
 
 #[test]

@@ -49,9 +49,13 @@ fn every_template_builds_passes_its_test_and_answers_alike_on_every_cloud() {
     let (printed, _) = check(&dev.output().unwrap(), 0);
     assert!(printed.contains("same answers"), "{printed}");
     // What they say of themselves is what is understood.
-    fs::write(folder.path().join("omnifn.toml"), "[providers.aws]\n[providers.gcp]\n").unwrap();
+    fs::write(
+        folder.path().join("omnifn.toml"),
+        "app = \"shop\"\n[providers.aws]\n[providers.gcp]\n",
+    )
+    .unwrap();
     check(&run(folder.path(), &["config", "validate"]), 0);
-    check(&run(folder.path(), &["check", "--set", "app=shop"]), 0);
+    check(&run(folder.path(), &["check"]), 0);
     let mut invoke = omnifn(&[
         "invoke",
         "-p",
@@ -91,6 +95,11 @@ fn a_crate_of_its_own_has_all_it_needs() {
     );
     check(&run(&orders, &["config", "validate"]), 0);
     check(&run(&orders, &["check"]), 0);
+    // Its dependencies are known without the network.
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--offline", "--edges", "normal"]).current_dir(&orders);
+    let (printed, _) = check(&tree.output().unwrap(), 0);
+    assert!(printed.contains("omnifn v"), "{printed}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ fn functions_are_deployed_changed_rolled_back_and_removed() {
     let (printed, log) = shop.check(&["deploy"], 0);
     insta::assert_snapshot!("deploy", printed);
     for line in [
+        "   Deploying to aws 123456789012 eu-west-1 as whoever",
         "    Deployed ship -> aws eu-west-1 release 1",
         "     Created ship (gcp) function/shop-dev-ship",
     ] {
@@ -73,7 +74,9 @@ fn functions_are_deployed_changed_rolled_back_and_removed() {
     shop.check(&["remove", "--all", "-y"], 0);
     let (printed, _) = shop.check(&["status", "--format", "ndjson"], 0);
     assert!(printed.lines().all(|line| json(line)["is_deployed"] == false), "{printed}");
-    for wrong in [&["remove"][..], &["remove", "ship", "--all"]] {
+    for wrong in
+        [&["remove"][..], &["remove", "ship", "--all"], &["remove", "--all", "-p", "orders"]]
+    {
         shop.check(wrong, 2);
     }
 }
@@ -257,4 +260,48 @@ fn without_a_cloud_it_is_asked_for() {
         log.contains("  --> orders/Cargo.toml:14 package.metadata.omnifn.functions.ship"),
         "{log}"
     );
+}
+
+/// A program that says what omnifn's would say of itself, and is quick to build.
+fn program(shop: &Project, package: &str, manifest: &str) {
+    let stub = shop.path("omnifn");
+    fs::create_dir_all(stub.join("src")).unwrap();
+    fs::write(stub.join("src/lib.rs"), "").unwrap();
+    let text = "[package]\nname = \"omnifn\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    fs::write(stub.join("Cargo.toml"), text).unwrap();
+    let path = format!("{package}/Cargo.toml");
+    let text = fs::read_to_string(shop.path(&path)).unwrap();
+    shop.write(&path, &format!("{text}\n[dependencies]\nomnifn = {{ path = \"../omnifn\" }}\n"));
+    shop.write(
+        &format!("{package}/src/main.rs"),
+        &format!("fn main() {{ println!(\"{{}}\", r#\"{manifest}\"#) }}\n"),
+    );
+}
+
+#[test]
+fn the_program_and_its_configuration_must_agree() {
+    if !BUILDS {
+        return;
+    }
+    let shop = Project::copy("shop");
+    program(
+        &shop,
+        "thumbs",
+        r#"{"version":1,"functions":[{"name":"function","trigger":"queue"}]}"#,
+    );
+    let (_, log) = shop.check(&["deploy", "thumbs", "-q", "--offline"], 2);
+    assert!(log.contains("error[OF0022]: thumbs (aws): `triggers`: they are of kind `storage`, but the program's function handles `queue`"), "{log}");
+    assert!(log.contains("  --> thumbs/Cargo.toml:10 package.metadata.omnifn.triggers"), "{log}");
+
+    // A program of several functions: each is known to it by its name.
+    let functions =
+        r#"[{"name":"create-order","trigger":"http"},{"name":"send","trigger":"queue"}]"#;
+    program(&shop, "orders", &format!(r#"{{"version":1,"functions":{functions}}}"#));
+    let (_, log) = shop.check(&["plan", "ship", "--provider", "aws", "-q", "--offline"], 2);
+    assert!(
+        log.contains("`orders` has no function `ship`: it has `create-order`, `send`"),
+        "{log}"
+    );
+    assert!(log.contains("help: name the program's functions in"), "{log}");
+    shop.check(&["plan", "create-order", "-q", "--offline"], 0);
 }

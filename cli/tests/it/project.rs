@@ -65,7 +65,11 @@ pub(crate) fn omnifn(arguments: &[&str]) -> Command {
         let text = name.to_string_lossy();
         let is_told =
             ["OMNIFN_", "AWS_", "GOOGLE_", "CLOUDSDK_"].iter().any(|start| text.starts_with(start));
-        if is_told || text == "CARGO_TARGET_DIR" || text == "CARGO_TERM_COLOR" {
+        if is_told
+            || text == "CARGO_TARGET_DIR"
+            || text == "CARGO_TERM_COLOR"
+            || text == "CLICOLOR_FORCE"
+        {
             command.env_remove(&name);
         }
     }
