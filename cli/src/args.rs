@@ -22,8 +22,7 @@ pub(crate) struct Arguments {
     pub(crate) output: Output,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 differences, 130 interrupted";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 differences or findings, 4 credentials, 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -34,6 +33,22 @@ pub(crate) enum Command {
     Event(Event),
     Build(crate::build::Build),
     Inspect(crate::inspect::Inspect),
+    Check(crate::check::Check),
+    Explain(crate::check::explain::Explain),
+    Doctor(crate::doctor::Doctor),
+    Plan(crate::deploy::plan::Plan),
+    Deploy(crate::deploy::run::Deploy),
+    Status(crate::deploy::status::Status),
+    Releases(crate::deploy::releases::Releases),
+    Promote(crate::deploy::releases::Promote),
+    Rollback(crate::deploy::releases::Rollback),
+    Logs(crate::deploy::logs::Logs),
+    #[command(visible_alias = "delete")]
+    Remove(crate::deploy::remove::Remove),
+    #[command(subcommand)]
+    Iam(crate::deploy::iam::Iam),
+    #[command(subcommand)]
+    Config(crate::config::Config),
 }
 
 /// How results and progress are shown.
@@ -49,6 +64,9 @@ pub(crate) struct Output {
     /// Show results and errors only
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+    /// Tell more of what goes on
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -1,4 +1,4 @@
-use crate::exit::Exit;
+use crate::{check::rules::Rule, config::node::Place, exit::Exit};
 use std::{error, fmt, io};
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -7,6 +7,8 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub(crate) struct Error {
     exit: Exit,
+    code: Option<&'static str>,
+    place: Option<String>,
     message: String,
     details: Vec<String>,
     help: Option<String>,
@@ -18,6 +20,8 @@ impl Error {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Failed,
+            code: None,
+            place: None,
             message: message.into(),
             details: Vec::new(),
             help: None,
@@ -28,6 +32,29 @@ impl Error {
     /// It was asked for wrongly, or is configured so.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, is_final: true, ..Self::failed(message) }
+    }
+
+    /// Which rule it breaks: `cargo omnifn explain` tells more.
+    pub(crate) fn code(mut self, rule: Rule) -> Self {
+        self.code = Some(rule.code);
+        self
+    }
+
+    /// Where it was written.
+    pub(crate) fn at(self, place: &Place) -> Self {
+        if *place == Place::BuiltIn { self } else { self.place(place.to_string()) }
+    }
+
+    /// The same, as it is shown.
+    pub(crate) fn place(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
+    }
+
+    /// Of which function on which cloud it is.
+    pub(crate) fn about(mut self, label: &str) -> Self {
+        self.message = format!("{label}: {}", self.message);
+        self
     }
 
     /// What to do.
@@ -59,6 +86,14 @@ impl Error {
 
     pub(crate) fn exit(&self) -> Exit {
         self.exit
+    }
+
+    pub(crate) fn shown_code(&self) -> Option<&'static str> {
+        self.code
+    }
+
+    pub(crate) fn shown_place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     pub(crate) fn details_and_help(&self) -> (&[String], Option<&str>) {
@@ -103,6 +138,36 @@ impl From<omnifn_package::Error> for Error {
         match error::Error::source(&error) {
             Some(cause) => converted.caused_by(cause),
             None => converted,
+        }
+    }
+}
+
+impl From<omnifn_deploy::Error> for Error {
+    fn from(error: omnifn_deploy::Error) -> Self {
+        use omnifn_deploy::Error as Deploy;
+        let mut converted = Self::failed(error.to_string());
+        if let Some(cause) = error::Error::source(&error) {
+            converted = converted.caused_by(cause);
+        }
+        converted.exit = match &error {
+            error if error.is_credentials() => Exit::Credentials,
+            error if error.is_setting() => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        match &error {
+            error if error.is_credentials() => {
+                converted.help("`cargo omnifn doctor` tells which credentials are found")
+            }
+            Deploy::Step { .. } => converted.help("run the same command again"),
+            Deploy::Stale { .. } => converted
+                .help("make a new plan with `cargo omnifn plan --out FILE`, and have it reviewed"),
+            Deploy::Setting { key, .. } if key == "function" => converted.help(
+                "name the program's functions in `[package.metadata.omnifn.functions.<name>]`",
+            ),
+            Deploy::Setting { .. } => {
+                converted.help("`cargo omnifn check` tells of all that cannot be had")
+            }
+            _ => converted,
         }
     }
 }

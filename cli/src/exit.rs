@@ -9,8 +9,10 @@ pub(crate) enum Exit {
     Failed,
     /// 2: it was asked for wrongly, or is configured so.
     Usage,
-    /// 3: it was done, and there are differences.
+    /// 3: it was done, and there are differences, or findings.
     Differences,
+    /// 4: there are no credentials, or they are not taken.
+    Credentials,
     /// 130: by Ctrl-C or SIGTERM.
     Interrupted,
 }
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Differences => 3,
+            Exit::Credentials => 4,
             Exit::Interrupted => 130,
         })
     }

@@ -3,7 +3,11 @@
 mod answers;
 mod args;
 mod build;
+mod check;
+mod config;
+mod deploy;
 mod dev;
+mod doctor;
 mod error;
 mod event;
 mod exit;
@@ -28,6 +32,19 @@ fn main() -> ExitCode {
         Command::Parity(options) => parity::run(&options, &shell),
         Command::Event(command) => event::run(&command, &shell),
         Command::Build(options) => build::run(&options, &shell),
+        Command::Check(options) => check::run(&options, &shell),
+        Command::Explain(options) => check::explain::run(&options, &shell),
+        Command::Doctor(options) => Ok(doctor::run(&options, &shell)),
+        Command::Plan(options) => deploy::plan::run(&options, &shell),
+        Command::Deploy(options) => deploy::run::run(&options, &shell),
+        Command::Status(options) => deploy::status::run(&options, &shell),
+        Command::Releases(options) => deploy::releases::list(&options, &shell),
+        Command::Promote(options) => deploy::releases::promote(&options, &shell),
+        Command::Rollback(options) => deploy::releases::rollback(&options, &shell),
+        Command::Logs(options) => deploy::logs::run(&options, &shell),
+        Command::Remove(options) => deploy::remove::run(&options, &shell),
+        Command::Iam(command) => deploy::iam::run(&command, &shell),
+        Command::Config(command) => config::run(&command, &shell),
         Command::Inspect(options) => inspect::run(&options, &shell),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -69,6 +69,36 @@ impl Project {
         })
     }
 
+    pub(crate) fn packages(&self) -> &[Package] {
+        &self.packages
+    }
+
+    /// What an app is called that has no name: as its only package, or as the workspace's folder.
+    pub(crate) fn default_app(&self) -> String {
+        let root = self.packages.iter().find(|package| package.directory() == self.workspace_root);
+        let folder = self.workspace_root.file_name().unwrap_or_default().to_string_lossy();
+        root.map_or(&*folder, |package| package.name.as_str())
+            .to_lowercase()
+            .replace(['_', '.', ' '], "-")
+    }
+
+    /// The names of the packages that are meant; none for all of the workspace, as when one stands in its root.
+    pub(crate) fn chosen(
+        &self,
+        names: &[String],
+        manifest_path: Option<&Path>,
+    ) -> Result<Option<Vec<String>>> {
+        let chosen = if names.is_empty() {
+            match self.current(manifest_path) {
+                Ok(package) if package.directory() != self.workspace_root => vec![package],
+                _ => return Ok(None),
+            }
+        } else {
+            self.select(names, manifest_path)?
+        };
+        Ok(Some(chosen.into_iter().map(|package| package.name.clone()).collect()))
+    }
+
     /// The packages called `names`; without names, the one of `manifest_path` or of the current directory.
     pub(crate) fn select(
         &self,
@@ -152,7 +182,11 @@ impl Package {
         self.manifest_path.parent().unwrap_or(&self.manifest_path)
     }
 
-    fn is_function(&self) -> bool {
+    pub(crate) fn manifest_path(&self) -> &Path {
+        &self.manifest_path
+    }
+
+    pub(crate) fn is_function(&self) -> bool {
         let uses_omnifn = self.dependencies.iter().any(|dependency| dependency.name == "omnifn");
         uses_omnifn && self.all_binaries().next().is_some()
     }

@@ -13,6 +13,9 @@ const VERB: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default().bold();
+pub(crate) const ADDED: Style = AnsiColor::Green.on_default();
+pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
+pub(crate) const REMOVED: Style = AnsiColor::Red.on_default();
 pub(crate) const STRONG: Style = Style::new().bold();
 
 /// Where words go, and how they look. Nobody cares when they cannot be written: whoever reads is gone.
@@ -21,6 +24,7 @@ pub(crate) struct Shell {
     format: Format,
     color: Color,
     quiet: bool,
+    verbose: bool,
 }
 
 impl Shell {
@@ -37,7 +41,7 @@ impl Shell {
             Color::Never => ColorChoice::Never,
         }
         .write_global();
-        Self { format: output.format, color, quiet: output.quiet }
+        Self { format: output.format, color, quiet: output.quiet, verbose: output.verbose }
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -46,6 +50,11 @@ impl Shell {
 
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// Whether to tell also what is usually of no interest.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// What to pass on to cargo as `--color`.
@@ -99,13 +108,32 @@ impl Shell {
 
     pub(crate) fn error(error: &Error) {
         let mut out = anstream::stderr().lock();
-        writeln!(out, "{ERROR}error{ERROR:#}: {error}").ok();
+        write!(out, "{}", Self::shown("error", ERROR, error)).ok();
+    }
+
+    /// As [`error`](Self::error), for what does not stand in the way.
+    pub(crate) fn warning(&self, warning: &Error) {
+        if !self.quiet {
+            let mut out = anstream::stderr().lock();
+            write!(out, "{}", Self::shown("warning", WARNING, warning)).ok();
+        }
+    }
+
+    /// `error[OF0002]: what`, `  --> omnifn.toml:3 key`, what belongs to it, and `help: what to do`.
+    fn shown(word: &str, style: Style, error: &Error) -> String {
+        use std::fmt::Write as _;
+        let code = error.shown_code().map_or(String::new(), |code| format!("[{code}]"));
+        let mut text = format!("{style}{word}{code}{style:#}: {error}\n");
+        if let Some(place) = error.shown_place() {
+            writeln!(text, "  {HELP}-->{HELP:#} {place}").ok();
+        }
         let (details, help) = error.details_and_help();
         for line in details {
-            writeln!(out, "  {line}").ok();
+            writeln!(text, "  {line}").ok();
         }
         if let Some(help) = help {
-            writeln!(out, "{HELP}help{HELP:#}: {help}").ok();
+            writeln!(text, "{HELP}help{HELP:#}: {help}").ok();
         }
+        text
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn add<'a>(error: Error, word: &str, names: impl Iterator<Item = &'a 
     }
 }
 
-fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 3).max(1);
     names
         .map(|name| (distance(word, name), name))

@@ -30,6 +30,8 @@
 //! Who should depend on this: programs that deploy, as `omnifn = { features = ["deploy"] }`. Functions themselves need
 //! `omnifn` alone.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod capability;
 pub mod cron;
 mod deployer;

@@ -21,6 +21,7 @@
 //! [`Options::listener`]. Dropping a value ends its processes at once; `stop` ends them as the cloud does.
 
 pub mod answer;
+mod aws_api;
 mod binary;
 mod cloud_run;
 mod error;
@@ -41,6 +42,7 @@ mod supervisor;
 mod wire;
 
 pub use answer::Answer;
+pub use aws_api::{AwsApi, AwsApiOptions};
 pub use binary::Binary;
 pub use bytes::Bytes;
 pub use cloud_run::CloudRun;

@@ -122,7 +122,7 @@ pub(crate) fn run(options: &Build, shell: &Shell) -> Result<Exit> {
     if !shell.is_quiet() {
         build.show_output(shell.color());
     }
-    let artifacts = build.run(&mut |progress| show(&progress, shell))?;
+    let artifacts = build.run(&mut |progress| show_progress(&progress, shell))?;
     let folder = match &options.out_dir {
         Some(folder) => folder.clone(),
         None => chosen.target_directory.join("omnifn"),
@@ -151,7 +151,7 @@ fn targets(options: &Build) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-fn show(progress: &Progress<'_>, shell: &Shell) {
+pub(crate) fn show_progress(progress: &Progress<'_>, shell: &Shell) {
     match progress {
         Progress::Building { binaries, compiler, triple } => {
             shell.status("Building", &format!("{} ({compiler}, {triple})", binaries.join(", ")));

@@ -40,6 +40,13 @@ impl Cloud {
         assert!(response.status().is_success(), "{}", response.text().await.unwrap());
     }
 
+    async fn put(&self, path: &str) {
+        let url = format!("{}{path}", self.api.endpoint());
+        let request = reqwest::Client::new().put(url).bearer_auth("x").json(&json!({}));
+        let response = request.send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.text().await.unwrap());
+    }
+
     async fn add_secret(&self, name: &str) {
         let secrets = format!("/v1/projects/{PROJECT}/secrets");
         let body = json!({ "replication": { "automatic": {} } });
@@ -57,15 +64,21 @@ impl Cloud {
 struct Clouds {
     template: TempDir,
     started: Arc<Mutex<Vec<Cloud>>>,
+    proxies: Arc<Mutex<Vec<Arc<Proxy>>>>,
 }
 
 impl Clouds {
     async fn new() -> Self {
         let cloud = Cloud::start(tempfile::tempdir().unwrap());
         cloud.add_secret("orders-db-url").await;
+        for topic in ["orders", "returns", "failed"] {
+            cloud.put(&format!("/v1/projects/{PROJECT}/topics/{topic}")).await;
+        }
+        let bucket = json!({ "name": "shop-uploads", "location": "EU" });
+        cloud.send(&format!("/storage/v1/b?project={PROJECT}"), &bucket).await;
         let template = tempfile::tempdir().unwrap();
         copy(cloud._directory.path(), template.path());
-        Self { template, started: Arc::default() }
+        Self { template, started: Arc::default(), proxies: Arc::default() }
     }
 
     /// The address of a new one.
@@ -127,6 +140,50 @@ fn public() -> Value {
     })
 }
 
+/// One of each kind of trigger.
+fn triggers() -> [(&'static str, Value); 5] {
+    [
+        (
+            "queue",
+            json!({
+                "orders": { "type": "queue", "dead-letter": "failed", "max-attempts": 7, "filter": "attributes.kind = \"new\"" },
+                "back": { "type": "queue", "topic": "returns" },
+            }),
+        ),
+        (
+            "timer",
+            json!({
+                "nightly": { "type": "timer", "schedule": "0 3 * * mon-fri", "timezone": "Europe/Berlin", "input": { "a": 1 } },
+                "hourly": { "type": "timer", "schedule": "0 * * * *" },
+            }),
+        ),
+        (
+            "storage",
+            json!({ "uploads": { "type": "storage", "bucket": "shop-uploads", "changes": ["created", "deleted"] } }),
+        ),
+        ("database", json!({ "users": { "type": "database", "document": "users/{user}" } })),
+        (
+            "event",
+            json!({ "made": { "type": "event", "filters": {
+                "type": "google.cloud.audit.log.v1.written",
+                "serviceName": "compute.googleapis.com",
+                "methodName": "v1.compute.instances.insert",
+            } } }),
+        ),
+    ]
+}
+
+fn triggered(kind: Kind, triggers: &Value) -> Deployment {
+    deployment(
+        kind,
+        json!({
+            "env": { "RUST_LOG": "info" },
+            "secrets": { "DB_URL": "orders-db-url" },
+            "triggers": triggers,
+        }),
+    )
+}
+
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -150,12 +207,64 @@ async fn images_keep_what_every_provider_promises() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_trigger_keeps_what_every_provider_promises() {
+    let clouds = Clouds::new().await;
+    for (_, triggers) in triggers() {
+        testing::conformance(|| gcp(&clouds.start()), &triggered(Kind::Source, &triggers)).await;
+        clouds.started.lock().unwrap().clear();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_of_the_functions_api_is_deployed_again_and_removed() {
+    let clouds = Clouds::new().await;
+    let deployer = Deployer::new(gcp(&clouds.start()));
+    let mut deployment = deployment(Kind::Functions, public());
+    deployer.deploy(&deployment, &Silent).await.unwrap();
+    let plan = deployer.plan(&deployment).await.unwrap();
+    assert!(plan.is_empty(), "{plan:?}");
+    let scope = deployment.scope.clone();
+    assert_eq!(deployer.list("shop", "test").await.unwrap(), std::slice::from_ref(&scope));
+    assert_eq!(deployer.invoke(&scope, &Invocation::new("x")).await.unwrap().status, 200);
+    deployment.code = testing::archive_for(&Target::gcp(Kind::Functions).unwrap(), "second");
+    let (plan, _) = deployer.deploy(&deployment, &Silent).await.unwrap();
+    assert!(plan.steps.iter().all(|step| step.action == Action::Update), "{plan:?}");
+    assert!(deployer.plan(&deployment).await.unwrap().is_empty());
+    assert_eq!(deployer.releases(&scope).await.unwrap().len(), 2);
+    let error = deployer.plan(&self::deployment(Kind::Source, public())).await.unwrap_err();
+    assert!(error.to_string().contains("remove the function first"), "{error}");
+    deployer.remove(&scope, &Silent).await.unwrap();
+    let left = deployer.status(&scope).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_there_is_named() {
+    let clouds = Clouds::new().await;
+    let deployer = Deployer::new(gcp(&clouds.start()));
+    let deployment = triggered(Kind::Source, &json!({ "nowhere": { "type": "queue" } }));
+    let error = deployer.deploy(&deployment, &Silent).await.unwrap_err();
+    let text = chain(&error);
+    assert!(
+        text.contains("projects/shop-live/topics/nowhere")
+            && text.contains("gcloud pubsub topics create"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_converges_whichever_call_goes_wrong() {
     let clouds = Clouds::new().await;
     let busy = r#"{"error":{"code":429,"message":"busy","status":"RESOURCE_EXHAUSTED"}}"#;
     let broken = r#"{"error":{"code":500,"message":"broken","status":"INTERNAL"}}"#;
-    for kind in [Kind::Source, Kind::Image] {
-        let deployment = deployment(kind, public());
+    let [(_, queue), (_, timer), ..] = triggers();
+    for deployment in [
+        deployment(Kind::Image, public()),
+        triggered(Kind::Source, &queue),
+        triggered(Kind::Source, &timer),
+        triggered(Kind::Functions, &triggers()[2].1),
+    ] {
+        let kind = deployment.code.kind();
         for cut in [
             Cut::Refused,
             Cut::AnswerLost,
@@ -168,6 +277,7 @@ async fn it_converges_whichever_call_goes_wrong() {
                     let address = clouds.start().replace("http://", "").parse().unwrap();
                     let cut = call.map(|call| (call, cut));
                     let proxy = Arc::new(Proxy::start(address, cut).await);
+                    clouds.proxies.lock().unwrap().push(proxy.clone());
                     let deployer = Deployer::new(gcp(&proxy.endpoint()));
                     let went_wrong = move || proxy.count() > call.unwrap_or_default();
                     (deployer, went_wrong)
@@ -177,6 +287,7 @@ async fn it_converges_whichever_call_goes_wrong() {
             assert!(runs.len() >= 25, "{kind} {cut:?}: {} calls", runs.len());
             assert!(runs.iter().all(|run| run.failures <= 1), "{kind} {cut:?}: {runs:?}");
             clouds.started.lock().unwrap().clear();
+            clouds.proxies.lock().unwrap().clear();
         }
     }
 }

@@ -64,7 +64,11 @@ pub(super) async fn route(
             create(cloud, call, location, &id, wanted)?
         }
         (Method::GET, [], None) => {
-            let found = cloud.store.list(&key(&format!("{}/triggers/", location.parent())));
+            let found = match location.region.as_str() {
+                // Every location.
+                "-" => cloud.store.list("eventarc/"),
+                _ => cloud.store.list(&key(&format!("{}/triggers/", location.parent()))),
+            };
             call.page("triggers", found.into_iter().map(|(_, trigger)| trigger).collect())?
         }
         (Method::GET, [id], None) => find(id)?,

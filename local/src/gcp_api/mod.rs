@@ -116,7 +116,7 @@ impl GcpApi {
     /// Outside a tokio runtime, on which everything runs.
     pub fn start(options: GcpApiOptions) -> Result<Self> {
         let directory = options.directory.clone();
-        let failed = |source: io::Error| Error::State { directory: directory.clone(), source };
+        let failed = |source: io::Error| Error::State { path: directory.clone(), source };
         std::fs::create_dir_all(&options.directory).map_err(failed)?;
         // Programs are run by their whole paths.
         let options = GcpApiOptions {

@@ -103,6 +103,22 @@ pub(super) async fn repositories(
             let response = json!({"@type": "type.googleapis.com/google.protobuf.Empty"});
             operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
         }
+        // All versions of an image.
+        (Method::DELETE, [id, "packages", package], None) => {
+            find(id)?;
+            let images =
+                cloud.store.list(&format!("registry/{}/{id}/{package}/", cloud.options.project));
+            if images.is_empty() {
+                let name = format!("{}/packages/{package}", name(id));
+                return Err(Failure::not_found("package", &name));
+            }
+            for (key, _) in images {
+                cloud.store.remove(&key);
+            }
+            let metadata = json!({"@type": format!("type.googleapis.com/{KIND}")});
+            let response = json!({"@type": "type.googleapis.com/google.protobuf.Empty"});
+            operation::start(cloud, &location.parent(), &metadata, async move { Ok(response) })?
+        }
         (_, [id], Some(_)) => {
             find(id)?;
             return iam::policy(cloud, call, Api::ArtifactRegistry, &name(id)).await;

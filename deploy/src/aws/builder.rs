@@ -1,0 +1,87 @@
+use super::{Aws, api::Clients};
+use crate::{Error, Result, retry::Budget};
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use std::time::Duration;
+
+/// Where and as whom. What is not set is found as AWS's own tools find it.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Builder {
+    region: Option<String>,
+    profile: Option<String>,
+    endpoint: Option<String>,
+    budget: Option<Budget>,
+}
+
+/// How often the SDK tries a call that was throttled or failed on the way.
+const TRIES: u32 = 6;
+/// How long one call may take with all its tries. An archive of 50 MB on a slow line is the longest.
+const LONGEST_CALL: Duration = Duration::from_secs(300);
+const CONNECT: Duration = Duration::from_secs(5);
+
+impl Builder {
+    /// The region: `eu-west-1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The profile of `~/.aws/config`.
+    pub fn profile(mut self, profile: impl Into<String>) -> Self {
+        self.profile = Some(profile.into());
+        self
+    }
+
+    /// Another endpoint for all services, such as a local cloud's: `http://127.0.0.1:4566`. Pauses between tries are short then.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// How long, and with which pauses, it is waited for what needs time.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// Looks for the region and prepares the clients. Credentials are asked for with the first call.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] without a region.
+    pub async fn build(self) -> Result<Aws> {
+        let is_local = self.endpoint.is_some();
+        let budget = self.budget.unwrap_or_else(|| {
+            let budget = Budget::of(Duration::from_secs(180));
+            if is_local {
+                budget.pauses(Duration::from_millis(20), Duration::from_millis(500))
+            } else {
+                budget
+            }
+        });
+        let retries = RetryConfig::standard()
+            .with_max_attempts(TRIES)
+            .with_initial_backoff(budget.first_pause);
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(LONGEST_CALL);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(retries)
+            .timeout_config(timeouts.build());
+        if let Some(profile) = self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = self.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(region) = self.region {
+            loader = loader.region(Region::new(region));
+        }
+        let config = loader.load().await;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| {
+            Error::setting(
+                "providers.aws.region",
+                "there is none: set it, or `AWS_REGION`, or one for the profile",
+            )
+        })?;
+        Ok(Aws { clients: Clients::new(config, is_local), region, budget })
+    }
+}

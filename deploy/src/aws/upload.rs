@@ -1,0 +1,75 @@
+use super::{
+    Call,
+    api::{failed, found, is_there_already},
+    limits::LARGEST_DIRECT,
+};
+use crate::{ApplyContext, Code, Event, Result};
+use aws_sdk_lambda::{primitives::Blob, types::FunctionCode};
+use aws_sdk_s3::{
+    primitives::ByteStream,
+    types::{BucketLocationConstraint, CreateBucketConfiguration},
+};
+
+/// The archive as a call takes it: itself up to 50 MB, else where it is in a bucket.
+pub(super) async fn code(
+    call: Call<'_>,
+    code: &Code,
+    context: &ApplyContext<'_>,
+) -> Result<FunctionCode> {
+    let artifact = code.artifact();
+    let told = |sent: u64| {
+        context.progress.on(Event::Uploaded {
+            provider: super::NAME,
+            scope: call.scope,
+            sent,
+            all: artifact.size,
+        });
+    };
+    told(0);
+    if artifact.size <= LARGEST_DIRECT {
+        return Ok(FunctionCode::builder().zip_file(Blob::new(artifact.archive.clone())).build());
+    }
+    let bucket = format!("omnifn-{}-{}", call.names.account, call.names.region);
+    let key = format!("{}.zip", artifact.sha256);
+    make_bucket(call, &bucket).await?;
+    let s3 = &call.aws.clients.s3;
+    // Of another account's bucket of that name nothing is read, and nothing is sent to it.
+    let there = s3
+        .head_object()
+        .bucket(&bucket)
+        .key(&key)
+        .expected_bucket_owner(&call.names.account)
+        .send()
+        .await;
+    let there = found(there.map_err(|error| failed("HeadObject", error)))?;
+    if there.is_none_or(|there| there.content_length() != i64::try_from(artifact.size).ok()) {
+        let body = ByteStream::from(artifact.archive.clone());
+        let put =
+            s3.put_object().bucket(&bucket).key(&key).expected_bucket_owner(&call.names.account);
+        put.body(body)
+            .send()
+            .await
+            .map_err(|error| failed(&format!("PutObject {bucket}/{key}"), error))?;
+    }
+    told(artifact.size);
+    Ok(FunctionCode::builder().s3_bucket(bucket).s3_key(key).build())
+}
+
+async fn make_bucket(call: Call<'_>, bucket: &str) -> Result<()> {
+    let s3 = &call.aws.clients.s3;
+    let head =
+        s3.head_bucket().bucket(bucket).expected_bucket_owner(&call.names.account).send().await;
+    if found(head.map_err(|error| failed(&format!("HeadBucket {bucket}"), error)))?.is_some() {
+        return Ok(());
+    }
+    let region = call.names.region.as_str();
+    // The first region is the one that must not be named.
+    let place = (region != "us-east-1").then(|| {
+        let place = BucketLocationConstraint::from(region);
+        CreateBucketConfiguration::builder().location_constraint(place).build()
+    });
+    let create =
+        s3.create_bucket().bucket(bucket).set_create_bucket_configuration(place).send().await;
+    let create = create.map(drop).map_err(|error| failed(&format!("CreateBucket {bucket}"), error));
+    create.or_else(|error| if is_there_already(&error) { Ok(()) } else { Err(error) })
+}
