@@ -105,17 +105,20 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn gcp(endpoint: &str) -> Gcp {
-    let pauses = |seconds| {
-        Budget::of(Duration::from_secs(seconds))
-            .pauses(Duration::from_millis(5), Duration::from_millis(50))
-    };
+    gcp_with(endpoint, Duration::from_secs(20))
+}
+
+/// Which asks again for so long.
+fn gcp_with(endpoint: &str, retries: Duration) -> Gcp {
+    let pauses =
+        |time| Budget::of(time).pauses(Duration::from_millis(5), Duration::from_millis(50));
     Gcp::builder()
         .project(PROJECT)
         .region(REGION)
         .endpoint(endpoint)
         .credentials(GcpCredentials::Token("local".into()))
-        .retries(pauses(20))
-        .waiting(pauses(60))
+        .retries(pauses(retries))
+        .waiting(pauses(Duration::from_secs(60)))
         .build()
         .unwrap()
 }
@@ -252,44 +255,69 @@ async fn a_topic_that_is_not_there_is_named() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_converges_whichever_call_goes_wrong() {
+const BUSY: &str = r#"{"error":{"code":429,"message":"busy","status":"RESOURCE_EXHAUSTED"}}"#;
+const BROKEN: &str = r#"{"error":{"code":500,"message":"broken","status":"INTERNAL"}}"#;
+
+/// Lets each call of a deploy go wrong in each way; with `retries` that is mended at once, without by deploying again.
+async fn converges(deployment: &Deployment, cuts: &[Cut], retries: Duration) {
     let clouds = Clouds::new().await;
-    let busy = r#"{"error":{"code":429,"message":"busy","status":"RESOURCE_EXHAUSTED"}}"#;
-    let broken = r#"{"error":{"code":500,"message":"broken","status":"INTERNAL"}}"#;
-    let [(_, queue), (_, timer), ..] = triggers();
-    for deployment in [
-        deployment(Kind::Image, public()),
-        triggered(Kind::Source, &queue),
-        triggered(Kind::Source, &timer),
-        triggered(Kind::Functions, &triggers()[2].1),
-    ] {
-        let kind = deployment.code.kind();
-        for cut in [
-            Cut::Refused,
-            Cut::AnswerLost,
-            Cut::answer(429, &[], busy),
-            Cut::answer(500, &[], broken),
-        ] {
-            let cloud = |call: Option<usize>| {
-                let (clouds, cut) = (&clouds, cut.clone());
-                async move {
-                    let address = clouds.start().replace("http://", "").parse().unwrap();
-                    let cut = call.map(|call| (call, cut));
-                    let proxy = Arc::new(Proxy::start(address, cut).await);
-                    clouds.proxies.lock().unwrap().push(proxy.clone());
-                    let deployer = Deployer::new(gcp(&proxy.endpoint()));
-                    let went_wrong = move || proxy.count() > call.unwrap_or_default();
-                    (deployer, went_wrong)
-                }
-            };
-            let runs = testing::converges(cloud, &deployment).await;
-            assert!(runs.len() >= 25, "{kind} {cut:?}: {} calls", runs.len());
-            assert!(runs.iter().all(|run| run.failures <= 1), "{kind} {cut:?}: {runs:?}");
-            clouds.started.lock().unwrap().clear();
-            clouds.proxies.lock().unwrap().clear();
+    for cut in cuts {
+        let cloud = |call: Option<usize>| {
+            let (clouds, cut) = (&clouds, cut.clone());
+            async move {
+                let address = clouds.start().replace("http://", "").parse().unwrap();
+                let cut = call.map(|call| (call, cut));
+                let proxy = Arc::new(Proxy::start(address, cut).await);
+                clouds.proxies.lock().unwrap().push(proxy.clone());
+                let deployer = Deployer::new(gcp_with(&proxy.endpoint(), retries));
+                let went_wrong = move || proxy.count() > call.unwrap_or_default();
+                (deployer, went_wrong)
+            }
+        };
+        let runs = testing::converges(cloud, deployment).await;
+        assert!(runs.len() >= 20, "{cut:?}: {} calls", runs.len());
+        let failures: usize = runs.iter().map(|run| run.failures).sum();
+        assert!(runs.iter().all(|run| run.failures <= 1), "{cut:?}: {runs:?}");
+        if retries > Duration::ZERO {
+            assert_eq!(failures, 0, "{cut:?}: {runs:?}");
+        } else {
+            assert!(failures >= 15, "{cut:?}: {runs:?}");
         }
+        clouds.started.lock().unwrap().clear();
+        clouds.proxies.lock().unwrap().clear();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_converges_whichever_call_goes_wrong() {
+    let [(_, queue), ..] = triggers();
+    let cuts = [Cut::Refused, Cut::AnswerLost, Cut::answer(500, &[], BROKEN)];
+    converges(&triggered(Kind::Source, &queue), &cuts, Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_google_is_asked_again() {
+    let [(_, queue), ..] = triggers();
+    let cuts = [Cut::answer(429, &[], BUSY), Cut::Refused, Cut::AnswerLost];
+    converges(&triggered(Kind::Source, &queue), &cuts, Duration::from_secs(20)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_converges_whichever_call_goes_wrong() {
+    let cuts = [Cut::AnswerLost, Cut::answer(429, &[], BUSY)];
+    converges(&deployment(Kind::Image, public()), &cuts, Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_of_the_functions_api_converges_whichever_call_goes_wrong() {
+    let [_, _, (_, storage), ..] = triggers();
+    converges(&triggered(Kind::Functions, &storage), &[Cut::AnswerLost], Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_converges_whichever_call_goes_wrong() {
+    let [_, (_, timer), ..] = triggers();
+    converges(&triggered(Kind::Source, &timer), &[Cut::AnswerLost], Duration::ZERO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -414,4 +442,118 @@ async fn planning_reads_and_does_nothing_else() {
     deployer.plan_removal(&deployment.scope).await.unwrap();
     let calls = proxy.calls();
     assert!(!calls.is_empty() && calls.iter().all(|call| call.starts_with("GET ")), "{calls:?}");
+}
+
+/// Whose name a child of this test has, which has an environment of its own.
+const CHILD: &str = "OMNIFN_TEST_GCP_ENDPOINT";
+
+/// What `identity` says with these variables, and for how long it thought.
+fn identity_with(test: &str, endpoint: &str, variables: &[(&str, &str)]) -> (String, Duration) {
+    let begin = std::time::Instant::now();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
+        .env("HOME", "/nonexistent")
+        .env("GCE_METADATA_HOST", "127.0.0.1:1")
+        .env(CHILD, endpoint)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), begin.elapsed())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_found_where_googles_own_clients_find_them() {
+    const TEST: &str = "gcp::credentials_are_found_where_googles_own_clients_find_them";
+    if let Ok(endpoint) = std::env::var(CHILD) {
+        let gcp =
+            Gcp::builder().project(PROJECT).region(REGION).endpoint(endpoint).build().unwrap();
+        match Deployer::new(gcp).identity().await {
+            Ok(identity) => println!("identity: {identity:?}"),
+            Err(error) => println!("error: {}", chain(&error)),
+        }
+        return;
+    }
+    let cloud = Cloud::start(tempfile::tempdir().unwrap());
+    let endpoint = cloud.api.endpoint();
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &Value| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+
+    let (told, time) = identity_with(TEST, &endpoint, &[]);
+    assert!(told.contains("error: gcp does not let us in"), "{told}");
+    for source in [
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "application_default_credentials.json",
+        "metadata server",
+    ] {
+        assert!(told.contains(source), "{source}: {told}");
+    }
+    assert!(time < Duration::from_secs(3), "{time:?}");
+
+    let missing = directory.path().join("nothing.json");
+    let missing = missing.to_str().unwrap();
+    let (told, _) = identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", missing)]);
+    assert!(told.contains(&format!("names `{missing}`")), "{told}");
+
+    let host = endpoint.replace("http://", "");
+    let (told, _) = identity_with(TEST, &endpoint, &[("GCE_METADATA_HOST", &host)]);
+    assert!(told.contains("identity: Identity") && told.contains("123456789012"), "{told}");
+
+    let subject = write("subject", &json!("token-of-github"));
+    let federated = write(
+        "federated.json",
+        &json!({
+            "type": "external_account",
+            "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/g",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": format!("{endpoint}/v1/token"),
+            "credential_source": { "file": subject },
+        }),
+    );
+    let (told, _) =
+        identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", &federated)]);
+    assert!(told.contains("identity: Identity"), "{told}");
+    assert!(!told.contains("token-of-github"), "{told}");
+}
+
+/// Runs against Google itself: `OMNIFN_LIVE_GCP=1`, with `OMNIFN_LIVE_GCP_PROJECT` and `OMNIFN_LIVE_GCP_REGION`, and the binary of a
+/// function in `OMNIFN_LIVE_GCP_PROGRAM`. It removes what it made; the bucket for sources stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_gcp() {
+    if std::env::var_os("OMNIFN_LIVE_GCP").is_none_or(|value| value != "1") {
+        return;
+    }
+    let variable =
+        |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set"));
+    let gcp = Gcp::builder()
+        .project(variable("OMNIFN_LIVE_GCP_PROJECT"))
+        .region(variable("OMNIFN_LIVE_GCP_REGION"))
+        .build()
+        .unwrap();
+    let deployer = Deployer::new(gcp);
+    let program = omnifn_deploy::package::Program::new(variable("OMNIFN_LIVE_GCP_PROGRAM"));
+    let code = program.pack(&Target::gcp(Kind::Source).unwrap()).unwrap();
+    let mut settings = Settings::default();
+    settings.env.insert("COLOUR".into(), "red".into());
+    let scope = Scope::new("omnifn-live", "test", "hello").unwrap();
+    let mut deployment = Deployment::new(scope.clone(), settings, code).unwrap();
+    let result = async {
+        deployer.deploy(&deployment, &Silent).await?;
+        assert!(deployer.plan(&deployment).await?.is_empty(), "a second deploy plans nothing");
+        deployment.settings.env.insert("COLOUR".into(), "blue".into());
+        deployer.deploy(&deployment, &Silent).await?;
+        deployer.rollback(&scope, None).await?;
+        let mut invocation = Invocation::new("");
+        invocation.method = Some("GET".into());
+        assert_eq!(deployer.invoke(&scope, &invocation).await?.status, 200);
+        Ok::<(), Error>(())
+    }
+    .await;
+    deployer.remove(&scope, &Silent).await.unwrap();
+    result.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert!(deployer.status(&scope).await.unwrap().is_empty(), "nothing is left");
 }
