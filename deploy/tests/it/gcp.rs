@@ -22,7 +22,7 @@ const REGION: &str = "europe-west1";
 /// A control plane, and where it keeps everything.
 struct Cloud {
     api: GcpApi,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Cloud {
@@ -30,7 +30,7 @@ impl Cloud {
         let mut options = GcpApiOptions::new(directory.path());
         PROJECT.clone_into(&mut options.project);
         options.operation_delay = Duration::from_millis(5);
-        Self { api: GcpApi::start(options).unwrap(), _directory: directory }
+        Self { api: GcpApi::start(options).unwrap(), directory }
     }
 
     async fn send(&self, path: &str, body: &Value) {
@@ -77,7 +77,7 @@ impl Clouds {
         let bucket = json!({ "name": "shop-uploads", "location": "EU" });
         cloud.send(&format!("/storage/v1/b?project={PROJECT}"), &bucket).await;
         let template = tempfile::tempdir().unwrap();
-        copy(cloud._directory.path(), template.path());
+        copy(cloud.directory.path(), template.path());
         Self { template, started: Arc::default(), proxies: Arc::default() }
     }
 
@@ -462,6 +462,7 @@ fn identity_with(test: &str, endpoint: &str, variables: &[(&str, &str)]) -> (Str
     (String::from_utf8_lossy(&output.stdout).into_owned(), begin.elapsed())
 }
 
+#[expect(clippy::print_stdout, reason = "the test reads what its child writes")]
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_are_found_where_googles_own_clients_find_them() {
     const TEST: &str = "gcp::credentials_are_found_where_googles_own_clients_find_them";
@@ -556,4 +557,98 @@ async fn live_gcp() {
     deployer.remove(&scope, &Silent).await.unwrap();
     result.unwrap_or_else(|error| panic!("{}", chain(&error)));
     assert!(deployer.status(&scope).await.unwrap().is_empty(), "nothing is left");
+}
+
+fn identity() -> omnifn_deploy::Identity {
+    let mut identity = omnifn_deploy::Identity::new(PROJECT, REGION);
+    identity.number = Some("123456789012".into());
+    identity
+}
+
+#[test]
+fn what_google_does_not_have_is_refused_before_anybody_is_asked() {
+    use omnifn_deploy::Provider as _;
+    let gcp = gcp("http://127.0.0.1:1");
+    let queue = |queue: Value| json!({ "triggers": { "q": queue } });
+    for (settings, expected) in [
+        (
+            queue(json!({ "type": "queue", "stream": "s" })),
+            "`triggers.q.stream`: gcp has no streams: name a `topic` of Pub/Sub",
+        ),
+        (
+            queue(json!({ "type": "queue", "kafka": { "topic": "t" } })),
+            "`triggers.q.kafka`: gcp delivers no topics of Kafka: name a `topic` of Pub/Sub",
+        ),
+        (
+            queue(json!({ "type": "queue", "queue": "arn:aws:sqs:eu-west-1:1:q" })),
+            "`triggers.q`: `arn:aws:sqs:eu-west-1:1:q` is AWS's: write the name of a topic of Pub/Sub",
+        ),
+        (
+            queue(json!({ "type": "queue", "max-attempts": 9 })),
+            "`triggers.q.max-attempts`: Pub/Sub counts them only where there is a `dead-letter` topic: name one",
+        ),
+        (
+            queue(json!({ "type": "queue", "dead-letter": "d", "max-attempts": 4 })),
+            "`triggers.q.max-attempts`: it is 4, but Pub/Sub allows 5 to 100",
+        ),
+        (
+            json!({ "timeout": "11m", "triggers": { "q": { "type": "queue" } } }),
+            "`timeout`: it is 11m, but Pub/Sub waits 10m at most for a message to be handled",
+        ),
+        (
+            json!({ "timeout": "31m", "triggers": { "t": { "type": "timer", "schedule": "0 * * * *" } } }),
+            "`timeout`: it is 31m, but Cloud Scheduler waits 30m at most",
+        ),
+        (
+            queue(json!({ "type": "database" })),
+            "`triggers.q.document`: gcp needs the path of the documents, such as `users/{user}`",
+        ),
+        (
+            queue(json!({ "type": "event", "filters": { "bucket": "b" } })),
+            "`triggers.q.filters`: gcp needs the `type` of the events, and may need more, such as `bucket`",
+        ),
+        (
+            json!({ "memory": "8GiB", "gcp": { "cpu": "1" } }),
+            "`gcp.cpu`: it is 1, but 8GiB of memory need 2 or more",
+        ),
+    ] {
+        let deployment = deployment(Kind::Source, settings);
+        let error = gcp.resources(&deployment, &identity()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let mut wrong = deployment(Kind::Source, json!({}));
+    wrong.code = testing::archive(Provider::Aws, "first");
+    let error = gcp.resources(&wrong, &identity()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`gcp.path`: the archive is of kind `bootstrap`, but this path needs `source`: pack it so"
+    );
+}
+
+#[test]
+fn the_deployer_needs_no_more_than_what_the_resources_need() {
+    use omnifn_deploy::Provider as _;
+    let gcp = gcp("http://127.0.0.1:1");
+    let actions = |deployment: &Deployment| {
+        let resources = gcp.resources(deployment, &identity()).unwrap();
+        let permissions = gcp.permissions(&resources);
+        permissions.into_iter().map(|permission| permission.action).collect::<Vec<_>>()
+    };
+    let plain = actions(&deployment(Kind::Source, json!({})));
+    for expected in ["run.services.create", "storage.objects.create", "iam.serviceAccounts.actAs"] {
+        assert!(plain.iter().any(|action| action == expected), "{expected}: {plain:?}");
+    }
+    for action in ["setIamPolicy", "subscriptions.create", "artifactregistry", "cloudfunctions"] {
+        assert!(!plain.iter().any(|it| it.contains(action)), "{action}: {plain:?}");
+    }
+    let [(_, queue), ..] = triggers();
+    let queue = actions(&triggered(Kind::Image, &queue));
+    for expected in [
+        "artifactregistry.repositories.uploadArtifacts",
+        "pubsub.subscriptions.create",
+        "pubsub.topics.attachSubscription",
+        "run.services.setIamPolicy",
+    ] {
+        assert!(queue.iter().any(|action| action == expected), "{expected}: {queue:?}");
+    }
 }
