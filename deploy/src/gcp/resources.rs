@@ -14,6 +14,9 @@ use serde_json::json;
 /// Where images go unless told otherwise.
 const REPOSITORY: &str = "omnifn";
 
+/// What the Functions API takes unless told otherwise (cloud.google.com/functions/docs/configuring/max-instances).
+const FUNCTION_INSTANCES: u32 = 100;
+
 impl Gcp {
     pub(super) fn resources_of(
         &self,
@@ -111,6 +114,8 @@ impl Gcp {
                     ));
                 }
                 service.sha256 = function::short_sha256(&service.sha256);
+                // Nothing tells whether what is found was asked for or filled in by Google.
+                service.max_instances.get_or_insert(FUNCTION_INSTANCES);
                 let id = ResourceId::new(names::FUNCTION_KIND, name);
                 resources.push(Resource::new(id, service).volatile(&[names::REVISION]));
                 return Ok(resources);

@@ -204,7 +204,10 @@ impl Rest {
         let what = call.what.clone();
         let answer = self.send(call).await?;
         let body: &[u8] = if answer.body.is_empty() { b"{}" } else { &answer.body };
-        serde_json::from_slice(body).map_err(|error| unexpected(&what, error.to_string()).into())
+        let mut value: Value = serde_json::from_slice(body)
+            .map_err(|error| Failure::from(unexpected(&what, error.to_string())))?;
+        without_nulls(&mut value);
+        serde_json::from_value(value).map_err(|error| unexpected(&what, error.to_string()).into())
     }
 
     /// The same; nothing when it is not there, or nobody ever enabled its API.
@@ -434,6 +437,18 @@ fn message_of(told: &Status) -> String {
 
 pub(super) fn unexpected(what: &str, message: String) -> Error {
     Error::Unexpected { provider: PROVIDER, operation: what.to_owned(), message }
+}
+
+/// Null stands for what is left out (protobuf.dev/programming-guides/json).
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(without_nulls);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }
 
 /// `Bearer x` as Basic.

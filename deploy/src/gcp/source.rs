@@ -24,7 +24,7 @@ const FORBIDDEN: &str = "does not have storage.objects";
 #[serde(default, rename_all = "camelCase")]
 struct Bucket {
     project_number: String,
-    pub(super) location: String,
+    location: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -249,4 +249,30 @@ fn refusal(error: &Error) -> String {
 
 fn tell(context: &ApplyContext<'_>, sent: u64, all: u64) {
     context.progress.on(Event::Uploaded { provider: PROVIDER, scope: context.scope, sent, all });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bucket, check_owner, is_sha256};
+    use crate::Identity;
+
+    #[test]
+    fn a_strangers_bucket_gets_no_programs() {
+        let identity = Identity { number: Some("1".into()), ..Identity::new("p", "r") };
+        let bucket = |number: &str| Bucket { project_number: number.into(), location: "R".into() };
+        check_owner("b", &bucket("1"), &identity).unwrap();
+        let error = check_owner("b", &bucket("2"), &identity).unwrap_err();
+        assert!(error.to_string().contains("belongs to another project"), "{error}");
+        check_owner("b", &bucket(""), &Identity::new("p", "r")).unwrap_err();
+    }
+
+    #[test]
+    fn archives_of_others_in_the_folder_are_not_ours() {
+        let folder = "services/s/";
+        assert!(is_sha256(&format!("{folder}{}.tar.gz", "a".repeat(64)), folder));
+        for other in ["1795.00-abc.tar.gz", "x", ""] {
+            assert!(!is_sha256(&format!("{folder}{other}"), folder), "{other}");
+        }
+        assert!(!is_sha256(&format!("services/t/{}.tar.gz", "a".repeat(64)), folder));
+    }
 }

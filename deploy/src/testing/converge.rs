@@ -64,10 +64,20 @@ async fn state(deployer: &Deployer, deployment: &Deployment) -> Vec<(String, cra
         .status(&deployment.scope)
         .await
         .unwrap_or_else(|error| panic!("{}", chain(&error)));
+    let urls: Vec<String> =
+        found.iter().filter_map(|found| found.outputs.get(crate::URL).cloned()).collect();
     let mut state: Vec<_> = found
         .into_iter()
-        .map(|Found { id, properties, .. }| (id.to_string(), properties))
+        .map(|Found { id, properties, .. }| (id.to_string(), without(&urls, properties)))
         .collect();
     state.sort_by(|one, other| one.0.cmp(&other.0));
     state
+}
+
+/// Addresses on this machine have a port of their own each time.
+fn without(urls: &[String], properties: crate::Properties) -> crate::Properties {
+    let text = serde_json::Value::Object(properties).to_string();
+    let text =
+        urls.iter().filter(|url| !url.is_empty()).fold(text, |text, url| text.replace(url, "URL"));
+    serde_json::from_str(&text).expect("an address is no more than a text")
 }

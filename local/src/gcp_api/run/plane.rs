@@ -178,7 +178,10 @@ fn name_uris(service: &mut Service) {
         service.service["uri"] = uri.as_str().into();
         service.service["urls"] = serde_json::json!([uri]);
     }
-    for status in service.service["trafficStatuses"].as_array_mut().into_iter().flatten() {
+    // Not by an index, which would put a null where there are none.
+    let statuses =
+        service.service.get_mut("trafficStatuses").and_then(serde_json::Value::as_array_mut);
+    for status in statuses.into_iter().flatten() {
         if let Some(uri) = status["tag"].as_str().and_then(|tag| uris.get(tag)) {
             status["uri"] = uri.as_str().into();
         }
