@@ -1,6 +1,7 @@
 use super::{Aws, api::Clients};
 use crate::{Error, Result, retry::Budget};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_lambda::config::Credentials;
 use std::time::Duration;
 
 /// Where and as whom. What is not set is found as AWS's own tools find it.
@@ -10,6 +11,7 @@ pub struct Builder {
     region: Option<String>,
     profile: Option<String>,
     endpoint: Option<String>,
+    keys: Option<Credentials>,
     budget: Option<Budget>,
 }
 
@@ -29,6 +31,12 @@ impl Builder {
     /// The profile of `~/.aws/config`.
     pub fn profile(mut self, profile: impl Into<String>) -> Self {
         self.profile = Some(profile.into());
+        self
+    }
+
+    /// An access key and its secret, rather than what AWS's own tools find: a local cloud takes any. They are never shown.
+    pub fn keys(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.keys = Some(Credentials::new(id, secret, None, None, "omnifn"));
         self
     }
 
@@ -66,6 +74,9 @@ impl Builder {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(retries)
             .timeout_config(timeouts.build());
+        if let Some(keys) = self.keys {
+            loader = loader.credentials_provider(keys);
+        }
         if let Some(profile) = self.profile {
             loader = loader.profile_name(profile);
         }
@@ -82,6 +93,8 @@ impl Builder {
                 "there is none: set it, or `AWS_REGION`, or one for the profile",
             )
         })?;
-        Ok(Aws { clients: Clients::new(config, is_local), region, budget })
+        // One may also be named by `AWS_ENDPOINT_URL` or the profile.
+        let has_own_endpoint = config.endpoint_url().is_some();
+        Ok(Aws { clients: Clients::new(config, has_own_endpoint), region, budget })
     }
 }
