@@ -241,7 +241,7 @@ fn delivery_as_json(delivery: &Delivery) -> Value {
     described
 }
 
-fn answer_as_json(answer: &Answer) -> Value {
+pub(crate) fn answer_as_json(answer: &Answer) -> Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match answer {
         Answer::Response(response) => {

@@ -26,8 +26,11 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage or configuration
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    New(crate::new::New),
+    Init(crate::new::Init),
     #[command(visible_alias = "watch")]
     Dev(Dev),
+    Invoke(crate::invoke::Invoke),
     Parity(Parity),
     #[command(subcommand)]
     Event(Event),
@@ -49,6 +52,10 @@ pub(crate) enum Command {
     Iam(crate::deploy::iam::Iam),
     #[command(subcommand)]
     Config(crate::config::Config),
+    #[command(subcommand)]
+    Local(crate::local::Local),
+    Ci(crate::ci::Ci),
+    Completions(crate::completions::Completions),
 }
 
 /// How results and progress are shown.

@@ -97,7 +97,7 @@ fn show(options: &EventShow, format: Format) -> Result<Vec<u8>> {
 }
 
 /// The sample of a kind: the last of a trigger, which has data, or the one that is named.
-fn find(wanted: &str) -> Result<Sample> {
+pub(crate) fn find(wanted: &str) -> Result<Sample> {
     let found = all().filter(|sample| {
         wanted == sample.trigger().as_str()
             || wanted == kind(sample)
@@ -113,7 +113,7 @@ fn find(wanted: &str) -> Result<Sample> {
     })
 }
 
-fn wrapped(
+pub(crate) fn wrapped(
     sample: &Sample,
     provider: Provider,
     envelope: Option<&str>,

@@ -4,6 +4,8 @@ mod answers;
 mod args;
 mod build;
 mod check;
+mod ci;
+mod completions;
 mod config;
 mod deploy;
 mod dev;
@@ -13,6 +15,9 @@ mod event;
 mod exit;
 mod inspect;
 mod interrupt;
+mod invoke;
+mod local;
+mod new;
 mod parity;
 mod project;
 mod session;
@@ -44,7 +49,13 @@ fn main() -> ExitCode {
         Command::Logs(options) => deploy::logs::run(&options, &shell),
         Command::Remove(options) => deploy::remove::run(&options, &shell),
         Command::Iam(command) => deploy::iam::run(&command, &shell),
+        Command::New(options) => new::new(&options, &shell),
+        Command::Init(options) => new::init(&options, &shell),
+        Command::Ci(command) => ci::run(&command, &shell),
+        Command::Completions(options) => Ok(completions::run(&options)),
+        Command::Invoke(options) => invoke::run(&options, &shell),
         Command::Config(command) => config::run(&command, &shell),
+        Command::Local(command) => local::run(&command, &shell),
         Command::Inspect(options) => inspect::run(&options, &shell),
     };
     let exit = done.unwrap_or_else(|error| {

@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Parity, shell: &Shell) -> Result<Exit> {
 }
 
 /// The event in a file, or on standard input.
-fn read(path: &Path) -> Result<Sample> {
+pub(crate) fn read(path: &Path) -> Result<Sample> {
     let is_input = path == Path::new("-");
     let name = if is_input { "standard input".to_owned() } else { path.display().to_string() };
     let mut text = String::new();

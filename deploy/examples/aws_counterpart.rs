@@ -128,7 +128,7 @@ impl Cloud {
 }
 
 async fn aws(endpoint: String) -> Aws {
-    let builder = Aws::builder().region("eu-west-1").keys("test", "test");
+    let builder = Aws::builder().region("eu-west-1").credentials("test", "test");
     builder.endpoint(endpoint).build().await.expect("a region")
 }
 

@@ -1,7 +1,7 @@
 //! A function without any SDK: what the protocols of Lambda and Cloud Run ask of a process.
 //!
 //! The tests of this crate run it. The path of a request says how it is to behave: `/exit`, `/sleep`, `/slow`,
-//! `/error`, `/cloud`; anything else is answered with a greeting. `BARE_START=fail` keeps it from starting.
+//! `/error`, `/cloud`; anything else is answered with a greeting. What Cloud Run posts is printed. `BARE_START=fail` keeps it from starting.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -87,8 +87,17 @@ async fn listen(port: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what a function prints is its log")]
 async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (status, text) = match answer(request.uri().path(), "cloud run").await {
+    let (parts, body) = request.into_parts();
+    if parts.method == http::Method::POST {
+        let of = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let body =
+            body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
+        println!("POST {} {} {body}", parts.uri, of("ce-type").unwrap_or("-"));
+    }
+    let (status, text) = match answer(parts.uri.path(), "cloud run").await {
         Ok(text) => (StatusCode::OK, text),
         Err(message) => (StatusCode::INTERNAL_SERVER_ERROR, message),
     };

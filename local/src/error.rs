@@ -51,9 +51,9 @@ pub enum Error {
     },
     /// What a control plane keeps could not be read or written.
     State {
-        /// Where it is kept.
-        directory: PathBuf,
-        /// What went wrong.
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says, or what is wrong with its content.
         source: io::Error,
     },
     /// A sample event cannot carry what it was asked to.
@@ -109,8 +109,8 @@ impl fmt::Display for Error {
             Self::Unreachable { address, .. } => {
                 write!(f, "the function at {address} could not be reached")
             }
-            Self::State { directory, .. } => {
-                write!(f, "the state in `{}` cannot be used", directory.display())
+            Self::State { path, .. } => {
+                write!(f, "the state in `{}` cannot be used", path.display())
             }
             Self::Sample { sample, reason } => write!(f, "sample `{sample}`: {reason}"),
         }

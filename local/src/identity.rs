@@ -5,7 +5,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-fn random() -> u64 {
+/// 64 random bits.
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

@@ -21,7 +21,9 @@
 //! [`Options::listener`]. Dropping a value ends its processes at once; `stop` ends them as the cloud does.
 
 pub mod answer;
+mod aws_api;
 mod binary;
+mod cloud;
 mod cloud_run;
 mod error;
 mod front_door;
@@ -41,8 +43,10 @@ mod supervisor;
 mod wire;
 
 pub use answer::Answer;
+pub use aws_api::{AwsApi, AwsApiOptions};
 pub use binary::Binary;
 pub use bytes::Bytes;
+pub use cloud::{Endpoints, LocalCloud};
 pub use cloud_run::CloudRun;
 pub use error::{Error, Result};
 pub use gcp_api::{GcpApi, GcpApiOptions};

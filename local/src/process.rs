@@ -71,6 +71,16 @@ impl Process {
         Ok(status)
     }
 
+    /// Whether it has ended already.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The system's number for it, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Asks the process to end (SIGTERM, where there is such a thing) and kills it when `grace` is over.
     pub(crate) async fn stop(&mut self, grace: Duration) -> io::Result<ExitStatus> {
         if !grace.is_zero() && self.ask_to_end() {

@@ -1,15 +1,14 @@
 //! The Runtime API on the wire (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html): one connection, kept
 //! for as long as the other side keeps it.
 
-use crate::stream::{self, StreamedAnswer};
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body as _;
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
-use hyper_util::rt::TokioIo;
-use omnifn_core::{Body, BoxError, Error, Result};
-use std::{future::poll_fn, pin::Pin, time::Duration};
-use tokio::{net::TcpStream, task::AbortHandle};
+use crate::{
+    connection::{Answer, Connection, Request},
+    stream::{self, StreamedAnswer},
+};
+use bytes::Bytes;
+use http::HeaderValue;
+use omnifn_core::{BoxError, Error, Result};
+use std::{io, time::Duration};
 
 pub(crate) const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 pub(crate) const DEADLINE_MS: &str = "lambda-runtime-deadline-ms";
@@ -49,9 +48,7 @@ const NO_EVENT_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Api {
     authority: String,
-    connection: Option<SendRequest<Body>>,
-    /// What reads and writes the newest connection.
-    task: Option<AbortHandle>,
+    connection: Option<Connection>,
 }
 
 /// What is posted when an invocation, or the start, failed.
@@ -63,32 +60,32 @@ pub(crate) struct ErrorReport {
 
 impl ErrorReport {
     /// The form that survives: `Function.*` and `Runtime.*` are passed on, all else becomes `Runtime.Unknown`.
-    fn set_type(&self, headers: &mut http::HeaderMap) {
-        if let Ok(value) = HeaderValue::from_str(&format!("Function.{}", self.error_type)) {
-            headers.insert(FUNCTION_ERROR_TYPE, value);
-        }
+    fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!("Function.{}", self.error_type)).ok()
     }
 }
 
+/// The headers of what is posted beside its type.
+type Headers<'a> = &'a [(&'static str, Option<&'a [u8]>)];
+
+const JSON: (&str, Option<&[u8]>) = ("content-type", Some(b"application/json"));
+
 impl Api {
     pub(crate) fn new(authority: &str) -> Self {
-        Self { authority: authority.to_owned(), connection: None, task: None }
+        Self { authority: authority.to_owned(), connection: None }
     }
 
-    /// Drops the connection, and with it what it is about to send: after a restored snapshot the old one leads nowhere,
-    /// and one that is stuck in a stream leads no further.
+    /// Drops the connection: after a restored snapshot the old one leads nowhere, and one that is stuck in a stream leads
+    /// no further.
     pub(crate) fn reset(&mut self) {
         self.connection = None;
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
     }
 
     /// Waits for the next event, however long that takes: the process may be frozen meanwhile.
     ///
     /// # Errors
     /// When the Runtime API cannot be reached, or keeps on failing.
-    pub(crate) async fn next(&mut self) -> Result<(http::response::Parts, Bytes)> {
+    pub(crate) async fn next(&mut self) -> Result<(http::HeaderMap, Bytes)> {
         let mut failure = None;
         let mut backoffs = BACKOFF_MS.iter();
         while let Some(backoff) = backoffs.next() {
@@ -97,24 +94,22 @@ impl Api {
                 tokio::time::sleep(Duration::from_millis(*backoff)).await;
             }
             match self.get("/2018-06-01/runtime/invocation/next").await {
-                Ok((parts, event))
-                    if parts.status == 200 && parts.headers.contains_key(REQUEST_ID) =>
-                {
-                    return Ok((parts, event));
+                Ok(answer) if answer.status == 200 && answer.headers.contains_key(REQUEST_ID) => {
+                    return Ok((answer.headers, answer.body));
                 }
                 // No event yet: that is no failure, however often it is said.
-                Ok((parts, _)) if parts.status == 204 => {
+                Ok(answer) if answer.status == 204 => {
                     backoffs = BACKOFF_MS.iter();
                     tokio::time::sleep(NO_EVENT_PAUSE).await;
                 }
                 // Without an id there is nothing to answer to: ask again.
-                Ok((parts, body)) => {
-                    let text = String::from_utf8_lossy(&body);
+                Ok(answer) => {
+                    let text = String::from_utf8_lossy(&answer.body);
                     failure = Some(
-                        format!("it answered {} without an event: {text}", parts.status).into(),
+                        format!("it answered {} without an event: {text}", answer.status).into(),
                     );
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(error.into()),
             }
         }
         let failure: BoxError = failure.unwrap_or_else(|| "no attempt was made".into());
@@ -126,20 +121,20 @@ impl Api {
 
     /// Waits until the snapshot of this process is restored, each copy by itself.
     pub(crate) async fn restore_next(&mut self) -> Result<()> {
-        let (parts, body) = self.get("/2018-06-01/runtime/restore/next").await?;
+        let answer = self.get("/2018-06-01/runtime/restore/next").await?;
         self.reset();
-        if parts.status.is_success() {
+        if answer.status.is_success() {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&body);
+        let text = String::from_utf8_lossy(&answer.body);
         Err(Error::from(format!(
             "the Lambda Runtime API answered {} to restore/next: {text}",
-            parts.status
+            answer.status
         )))
     }
 
-    async fn get(&mut self, path: &str) -> Result<(http::response::Parts, Bytes), BoxError> {
-        self.exchange(self.request(Method::GET, path, Body::empty())).await
+    async fn get(&mut self, path: &str) -> io::Result<Answer> {
+        self.exchange("GET", path, &[], &Bytes::new()).await
     }
 
     /// Posts a result. A failure is logged, not returned: this invocation is lost to the platform's time limit,
@@ -150,8 +145,7 @@ impl Api {
         echo: Option<&HeaderValue>,
         body: Bytes,
     ) {
-        let path = format!("/2018-06-01/runtime/invocation/{id}/response");
-        self.post(&path, &body, |headers| echo_id(headers, echo)).await;
+        self.post(&path_to(id, "response"), &[JSON, echoed(echo)], &body).await;
     }
 
     /// Posts a function error. A failure is logged, as that of [`post_response`](Self::post_response).
@@ -161,12 +155,16 @@ impl Api {
         echo: Option<&HeaderValue>,
         report: &ErrorReport,
     ) {
-        let path = format!("/2018-06-01/runtime/invocation/{id}/error");
-        self.post(&path, &report.body, |headers| {
-            echo_id(headers, echo);
-            report.set_type(headers);
-        })
-        .await;
+        let error_type = report.header();
+        let error_type = (FUNCTION_ERROR_TYPE, error_type.as_ref().map(HeaderValue::as_bytes));
+        self.post(&path_to(id, "error"), &[JSON, echoed(echo), error_type], &report.body).await;
+    }
+
+    /// Says that the start failed.
+    pub(crate) async fn post_init_error(&mut self, report: &ErrorReport) {
+        let error_type = report.header();
+        let error_type = (FUNCTION_ERROR_TYPE, error_type.as_ref().map(HeaderValue::as_bytes));
+        self.post("/2018-06-01/runtime/init/error", &[JSON, error_type], &report.body).await;
     }
 
     /// Posts a result that is produced while it is sent: whether it was taken. A failure is logged, as that of
@@ -177,150 +175,100 @@ impl Api {
         echo: Option<&HeaderValue>,
         answer: StreamedAnswer,
     ) -> bool {
-        let path = format!("/2018-06-01/runtime/invocation/{id}/response");
-        let mut request = self.request(Method::POST, &path, Body::new(answer));
-        stream::set_headers(request.headers_mut());
-        echo_id(request.headers_mut(), echo);
-        match self.exchange(request).await {
-            Ok((parts, _)) if parts.status.is_success() => return true,
-            Ok((parts, body)) => log_refusal(&path, parts.status, &body),
-            Err(error) => log_loss(&path, &*error),
+        let path = path_to(id, "response");
+        match self.exchange_stream(&path, echo, answer).await {
+            Ok(answer) if answer.status.is_success() => return true,
+            Ok(answer) => log_refusal(&path, &answer),
+            Err(error) => log_loss(&path, &error),
         }
         false
     }
 
-    /// Says that the start failed.
-    pub(crate) async fn post_init_error(&mut self, report: &ErrorReport) {
-        self.post("/2018-06-01/runtime/init/error", &report.body, |headers| {
-            report.set_type(headers);
-        })
-        .await;
-    }
-
     /// Posts, and once more on a new connection if the first one was lost: answering twice is harmless, since
     /// the second answer to one id is refused.
-    async fn post(&mut self, path: &str, body: &Bytes, more: impl Fn(&mut http::HeaderMap)) {
+    async fn post(&mut self, path: &str, headers: Headers<'_>, body: &Bytes) {
         let mut failure = None;
         for _ in 0..2 {
-            let mut request = self.request(Method::POST, path, body.clone().into());
-            let headers = request.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            more(headers);
-            match self.exchange(request).await {
-                Ok((parts, _)) if parts.status.is_success() => return,
-                Ok((parts, body)) => return log_refusal(path, parts.status, &body),
+            match self.exchange("POST", path, headers, body).await {
+                Ok(answer) if answer.status.is_success() => return,
+                Ok(answer) => return log_refusal(path, &answer),
                 Err(error) => failure = Some(error),
             }
         }
         if let Some(error) = failure {
-            log_loss(path, &*error);
+            log_loss(path, &error);
         }
     }
 
     async fn exchange(
         &mut self,
-        request: Request<Body>,
-    ) -> Result<(http::response::Parts, Bytes), BoxError> {
-        let response = self.send(request).await?;
-        // Read to its end, or the connection could not be used again.
-        read(response).await
-    }
-
-    fn request(&self, method: Method, path: &str, body: Body) -> Request<Body> {
-        let mut request = Request::new(body);
-        *request.method_mut() = method;
-        // An id is text of AWS's choice; what a URI cannot hold would be refused anyway.
-        *request.uri_mut() = path.parse().unwrap_or_else(|_| http::Uri::from_static("/"));
-        let headers = request.headers_mut();
-        if let Ok(host) = HeaderValue::from_str(&self.authority) {
-            headers.insert(header::HOST, host);
-        }
-        headers.insert(
-            header::USER_AGENT,
-            HeaderValue::from_static(concat!("omnifn/", env!("CARGO_PKG_VERSION"))),
-        );
-        request
-    }
-
-    async fn send(&mut self, mut request: Request<Body>) -> Result<Response<Incoming>, BoxError> {
-        let mut kept = self.connection.take();
-        if let Some(connection) = &mut kept {
-            if connection.ready().await.is_err() {
-                kept = None;
+        method: &'static str,
+        path: &str,
+        headers: Headers<'_>,
+        body: &Bytes,
+    ) -> io::Result<Answer> {
+        if let Some(mut kept) = self.kept().await {
+            let request = Request { method, path, host: &self.authority, headers };
+            match kept.exchange(&request, body.clone()).await {
+                // The other side was about to close it, as it may whenever it waits for a request.
+                Err(_) if kept.is_unanswered() => {}
+                answered => return self.keep(kept, answered),
             }
         }
-        loop {
-            let was_kept = kept.is_some();
-            let mut connection = match kept.take() {
-                Some(connection) => connection,
-                None => self.connect().await?,
-            };
-            match connection.try_send_request(request).await {
-                Ok(response) => {
-                    self.connection = Some(connection);
-                    return Ok(response);
-                }
-                Err(mut error) => match error.take_message() {
-                    // Lost before anything was sent: a stream cannot be made again, but this one has not begun.
-                    Some(unsent) if was_kept => request = unsent,
-                    _ => return Err(error.into_error().into()),
-                },
-            }
-        }
+        let mut connection = Connection::open(&self.authority).await?;
+        let request = Request { method, path, host: &self.authority, headers };
+        let answered = connection.exchange(&request, body.clone()).await;
+        self.keep(connection, answered)
     }
 
-    async fn connect(&mut self) -> Result<SendRequest<Body>, BoxError> {
-        let stream = TcpStream::connect(&self.authority).await?;
-        stream.set_nodelay(true)?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "the connection to the Runtime API ended");
-            }
-        });
-        self.task = Some(task.abort_handle());
-        sender.ready().await?;
-        Ok(sender)
+    async fn exchange_stream(
+        &mut self,
+        path: &str,
+        echo: Option<&HeaderValue>,
+        answer: StreamedAnswer,
+    ) -> io::Result<Answer> {
+        // A stream cannot be made again: let tokio look once more whether the connection is still there.
+        tokio::task::yield_now().await;
+        let mut connection = match self.kept().await {
+            Some(kept) => kept,
+            None => Connection::open(&self.authority).await?,
+        };
+        let headers = [stream::HEADERS.as_slice(), &[echoed(echo)]].concat();
+        let request = Request { method: "POST", path, host: &self.authority, headers: &headers };
+        let answered = connection.exchange_stream(&request, answer).await;
+        self.keep(connection, answered)
+    }
+
+    async fn kept(&mut self) -> Option<Connection> {
+        let mut kept = self.connection.take()?;
+        kept.is_open().await.then_some(kept)
+    }
+
+    fn keep(&mut self, connection: Connection, answered: io::Result<Answer>) -> io::Result<Answer> {
+        let is_kept = answered.as_ref().is_ok_and(|answer| answer.is_kept);
+        self.connection = is_kept.then_some(connection);
+        answered
     }
 }
 
-fn log_refusal(path: &str, status: StatusCode, answer: &[u8]) {
-    let answer = String::from_utf8_lossy(answer);
-    tracing::error!(path, status = status.as_u16(), %answer, "the Runtime API refused the answer");
+/// An id is text of AWS's choice; what a path cannot hold would be refused anyway.
+fn path_to(id: &str, kind: &str) -> String {
+    if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return "/".to_owned();
+    }
+    ["/2018-06-01/runtime/invocation/", id, "/", kind].concat()
 }
 
-fn log_loss(path: &str, error: &(dyn std::error::Error + Send + Sync)) {
+fn echoed(echo: Option<&HeaderValue>) -> (&'static str, Option<&[u8]>) {
+    (INVOCATION_ID, echo.map(HeaderValue::as_bytes))
+}
+
+fn log_refusal(path: &str, refusal: &Answer) {
+    let answer = String::from_utf8_lossy(&refusal.body);
+    let status = refusal.status.as_u16();
+    tracing::error!(path, status, %answer, "the Runtime API refused the answer");
+}
+
+fn log_loss(path: &str, error: &io::Error) {
     tracing::error!(path, %error, "the answer did not reach the Runtime API");
-}
-
-fn echo_id(headers: &mut http::HeaderMap, echo: Option<&HeaderValue>) {
-    if let Some(id) = echo {
-        headers.insert(INVOCATION_ID, id.clone());
-    }
-}
-
-/// Reads a message to its end, into one buffer of the announced size.
-async fn read(response: Response<Incoming>) -> Result<(http::response::Parts, Bytes), BoxError> {
-    /// What is reserved on the other side's word alone; Lambda's events are not larger.
-    const MOST_RESERVED: u64 = 8 << 20;
-    let (parts, mut body) = response.into_parts();
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    let announced = body.size_hint().lower().min(MOST_RESERVED);
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            all.reserve(
-                usize::try_from(announced).unwrap_or_default().max(first.len() + data.len()),
-            );
-            all.extend_from_slice(&std::mem::take(&mut first));
-        }
-        all.extend_from_slice(&data);
-    }
-    Ok((parts, if all.is_empty() { first } else { all.freeze() }))
 }

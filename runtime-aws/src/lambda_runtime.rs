@@ -141,9 +141,11 @@ fn streamed_request(
     echo: Option<HeaderValue>,
     answer: StreamedAnswer,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request = post_to(id, "response", echo).body(Body::new(answer))?;
-    stream::set_headers(request.headers_mut());
-    Ok(request)
+    let mut request = post_to(id, "response", echo).header("transfer-encoding", "chunked");
+    for (name, value) in stream::HEADERS {
+        request = request.header(name, value.unwrap_or_default());
+    }
+    request.body(Body::new(answer))
 }
 
 fn whole_request(

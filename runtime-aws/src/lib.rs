@@ -16,10 +16,11 @@
 //! - An HTTP function sees the path without the API's stage, so that one router serves every cloud.
 //! - Between invocations the process is frozen: work after the answer belongs into `Context::defer`.
 //!
-//! The loop is this crate's own, on hyper; the module `lambda_runtime` (a feature of the same name) runs the same
+//! The loop is this crate's own, and so is its HTTP client; the module `lambda_runtime` (a feature of the same name) runs the same
 //! functions on AWS's crate. `ARCHITECTURE.md` says why.
 
 mod api;
+mod connection;
 pub mod env;
 mod event;
 mod extension;

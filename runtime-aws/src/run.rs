@@ -144,11 +144,10 @@ impl Runner {
             let Some(next) = unless(shutdown, api.next()).await else {
                 return Ok(());
             };
-            let (parts, event) = next?;
-            let [id, echo] =
-                named(&parts.headers, [REQUEST_ID, INVOCATION_ID]).map(Option::<&_>::cloned);
+            let (headers, event) = next?;
+            let [id, echo] = named(&headers, [REQUEST_ID, INVOCATION_ID]).map(Option::<&_>::cloned);
             let id = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
-            let (reply, tail) = self.answer(id, parts.headers, event).await;
+            let (reply, tail) = self.answer(id, headers, event).await;
             match reply {
                 Reply::Response(body) => api.post_response(id, echo.as_ref(), body).await,
                 Reply::Stream { prelude, body } => {

@@ -2,13 +2,15 @@
 //! (docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_lambda.html): a function's binary has
 //! no TLS and no SDK. Not verified against a real account.
 
-use crate::env;
-use http::Request;
-use hyper_util::rt::TokioIo;
-use omnifn_core::{Body, Environment, Error, Result, Secret, json};
+use crate::{
+    connection::{Connection, Request},
+    env,
+};
+use bytes::Bytes;
+use http::HeaderValue;
+use omnifn_core::{Environment, Error, Result, Secret, json};
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 const PORT: u16 = 2773;
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,28 +46,24 @@ struct Answer {
 }
 
 async fn fetch(id: &str, port: u16, token: &str) -> Result<Secret> {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let request = Request::builder()
-        .uri(format!("/secretsmanager/get?secretId={}", percent_encode(id)))
-        .header("host", format!("localhost:{port}"))
-        .header("x-aws-parameters-secrets-token", token)
-        .body(Body::empty())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = Body::new(response.into_body()).bytes().await?;
-    connection.abort();
-    if !status.is_success() {
-        return Err(Error::from(format!(
-            "it answered {status}: {}",
-            String::from_utf8_lossy(&body)
-        )));
+    let path = format!("/secretsmanager/get?secretId={}", percent_encode(id));
+    let host = format!("localhost:{port}");
+    let token = HeaderValue::try_from(token)?;
+    let request = Request {
+        method: "GET",
+        path: &path,
+        host: &host,
+        headers: &[("x-aws-parameters-secrets-token", Some(token.as_bytes()))],
+    };
+    let mut connection = Connection::open(("127.0.0.1", port)).await?;
+    let found = connection.exchange(&request, Bytes::new()).await?;
+    if !found.status.is_success() {
+        let (status, text) = (found.status, String::from_utf8_lossy(&found.body));
+        return Err(Error::from(format!("it answered {status}: {text}")));
     }
     // The text of a parse error could hold a piece of the secret.
     let answer: Answer =
-        json::from_slice(&body).map_err(|_| "its answer is not what is documented")?;
+        json::from_slice(&found.body).map_err(|_| "its answer is not what is documented")?;
     answer.secret_string.map(Secret::new).ok_or_else(|| "the secret is binary, not text".into())
 }
 

@@ -4,10 +4,7 @@
 use crate::{api::FUNCTION_ERROR_TYPE, event::error_document};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_TYPE, TRAILER, TRANSFER_ENCODING},
-};
+use http::{HeaderMap, HeaderValue};
 use http_body::{Body as _, Frame};
 use omnifn_core::{
     Body, BoxFuture, Deadline, Error, ErrorKind, Invocation, InvocationSpan, Result, Signal,
@@ -21,25 +18,19 @@ use std::{
     time::SystemTime,
 };
 
-const RESPONSE_MODE: HeaderName = HeaderName::from_static("lambda-runtime-function-response-mode");
-const FUNCTION_ERROR_BODY: HeaderName =
-    HeaderName::from_static("lambda-runtime-function-error-body");
-/// Says that the stream begins with a prelude: JSON, then eight NUL bytes.
-const HTTP_INTEGRATION: HeaderValue =
-    HeaderValue::from_static("application/vnd.awslambda.http-integration-response");
+const FUNCTION_ERROR_BODY: &str = "lambda-runtime-function-error-body";
 
 /// The most bytes of JSON in a trailer. The other end is written in Go, which refuses trailers that do not fit its
 /// buffer of 4 KiB; base64 makes four thirds of these.
 const MOST_ERROR_BYTES: usize = 2_400;
 
-/// The headers of a streamed POST. Without `Trailer` the trailers would not be sent.
-pub(crate) fn set_headers(headers: &mut HeaderMap) {
-    headers.insert(CONTENT_TYPE, HTTP_INTEGRATION);
-    headers.insert(RESPONSE_MODE, HeaderValue::from_static("streaming"));
-    headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    headers.insert(TRAILER, HeaderValue::from_static(FUNCTION_ERROR_TYPE));
-    headers.append(TRAILER, HeaderValue::from(FUNCTION_ERROR_BODY));
-}
+/// The headers of a streamed POST. The type says that the stream begins with a prelude: JSON, then eight NUL bytes.
+pub(crate) const HEADERS: [(&str, Option<&[u8]>); 4] = [
+    ("content-type", Some(b"application/vnd.awslambda.http-integration-response")),
+    ("lambda-runtime-function-response-mode", Some(b"streaming")),
+    ("trailer", Some(FUNCTION_ERROR_TYPE.as_bytes())),
+    ("trailer", Some(FUNCTION_ERROR_BODY.as_bytes())),
+];
 
 /// The body of a streamed POST: the prelude, what the handler produces, and, if that fails, trailers that say so. It
 /// ends before the invocation's time does. Each chunk is asked for when the one before it is sent.

@@ -41,7 +41,7 @@ pub(crate) fn run(command: &Iam, shell: &Shell) -> Result<Exit> {
     let deployments =
         artifacts::deployments(&project, &configuration, &options.build, manifest_path, shell)?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let mut needed: BTreeMap<Provider, Vec<Permission>> = BTreeMap::new();
         for (target, deployment) in &deployments {
             let permissions = clouds.deployer(target)?.permissions(deployment).await;

@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Logs, shell: &Shell) -> Result<Exit> {
         Error::usage("`--since` goes too far back").help("choose a shorter time, such as 14d")
     })?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let mut sources = Vec::new();
         for target in &configuration.targets {
             let (deployer, scope) = (clouds.deployer(target)?, scope(&configuration, target)?);

@@ -23,9 +23,10 @@ use crate::{
     exit::Exit,
     project::Project,
     session::block_on,
+    shell::Shell,
 };
 use clap::Args;
-use omnifn_deploy::{Deployer, Scope, package::Provider};
+use omnifn_deploy::{Deployer, Invocation, Invoked, Scope, package::Provider};
 use provider::Location;
 use std::{future::Future, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -57,12 +58,13 @@ impl Clouds {
         configuration: &Configuration,
         reach: &Reach,
         project: &Project,
+        shell: &Shell,
     ) -> Result<Self> {
         let mut made: Vec<(Location, Deployer)> = Vec::new();
         for target in &configuration.targets {
             let location = location(target, configuration, reach, project);
             if !made.iter().any(|(known, _)| *known == location) {
-                let deployer = provider::deployer(&location).await?;
+                let deployer = provider::deployer(&location, shell).await?;
                 made.push((location, deployer));
             }
         }
@@ -140,6 +142,20 @@ fn load(choice: &Choice, names: &[String]) -> Result<(Project, Configuration)> {
     Ok((project, configuration))
 }
 
+/// Invokes what is deployed.
+pub(crate) async fn invoke(
+    target: &Target,
+    configuration: &Configuration,
+    reach: &Reach,
+    project: &Project,
+    invocation: &Invocation,
+) -> Result<Invoked> {
+    let clouds = Clouds::of(configuration, reach, project).await?;
+    let scope = scope(configuration, target)?;
+    let invoked = clouds.deployer(target)?.invoke(&scope, invocation).await;
+    invoked.map_err(|error| located(error, target))
+}
+
 /// How much is done at the same time.
 const MOST_AT_ONCE: usize = 8;
 
@@ -171,7 +187,7 @@ where
 }
 
 /// Runs `work` until it is done, or until Ctrl-C.
-fn interruptible(work: impl AsyncFnOnce() -> Result<Exit>) -> Result<Exit> {
+pub(crate) fn interruptible(work: impl AsyncFnOnce() -> Result<Exit>) -> Result<Exit> {
     block_on(async |interrupt| {
         tokio::select! {
             // What was begun is dropped; the next run goes on from there.

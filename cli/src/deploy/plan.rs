@@ -65,7 +65,7 @@ pub(crate) fn run(options: &Plan, shell: &Shell) -> Result<Exit> {
     let deployments =
         artifacts::deployments(&project, &configuration, &options.build, manifest_path, shell)?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let planned = all(deployments, &clouds).await?;
         warn_of_left_over(&clouds, &configuration, shell).await?;
         let plans: Vec<_> = planned.iter().map(|planned| planned.plan.clone()).collect();

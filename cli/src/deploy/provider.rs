@@ -1,8 +1,17 @@
 //! The one place where the clouds' own providers are made.
 
 use super::test_cloud::TestCloud;
-use crate::error::{Error, Result};
-use omnifn_deploy::{Deployer, package::Provider};
+use crate::{
+    error::{Error, Result},
+    local,
+    shell::Shell,
+};
+use omnifn_deploy::{
+    Deployer,
+    aws::Aws,
+    gcp::{Gcp, GcpCredentials},
+    package::Provider,
+};
 use std::{env, path::PathBuf};
 
 /// Where a cloud is, and how it is reached.
@@ -21,24 +30,52 @@ pub(crate) struct Location {
 
 /// For tests of this program alone: a folder that stands in for the clouds.
 const TEST_CLOUD: &str = "OMNIFN_TEST_MEMORY";
+/// The local cloud has one region and one project of each; whatever is configured is not there.
+const LOCAL_REGION: (&str, &str) = ("us-east-1", "us-central1");
+const LOCAL_PROJECT: &str = "local";
+/// It takes any key and any token.
+const LOCAL_KEY: &str = "local";
 
 /// What speaks with the cloud at `location`.
-#[expect(
-    clippy::unused_async,
-    reason = "the clouds' own are made by asking the environment for credentials"
-)]
-pub(crate) async fn deployer(location: &Location) -> Result<Deployer> {
+pub(crate) async fn deployer(location: &Location, shell: &Shell) -> Result<Deployer> {
     if let Some(folder) = env::var_os(TEST_CLOUD) {
         return Ok(Deployer::new(TestCloud::new(location, folder.into())));
     }
     let Location { provider, region, project, endpoint, is_local, target_directory } = location;
-    let place = match (is_local, endpoint, region, project) {
-        (true, ..) => format!("the local cloud below {}", target_directory.display()),
-        (_, Some(endpoint), ..) => endpoint.clone(),
-        (_, _, region, project) => {
-            [region, project].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")
-        }
+    let local = if *is_local && endpoint.is_none() {
+        Some(local::find_or_start(&local::directory(target_directory), shell).await?)
+    } else {
+        None
     };
-    Err(Error::failed(format!("this build of cargo-omnifn cannot deploy to {provider} ({place})"))
-        .help("build it with the providers of omnifn-deploy"))
+    match provider {
+        Provider::Aws => {
+            let endpoint = endpoint.clone().or_else(|| local.map(|local| local.aws));
+            let mut builder = Aws::builder();
+            if let Some(endpoint) = endpoint {
+                builder = builder.endpoint(endpoint);
+            }
+            if *is_local {
+                builder = builder.region(LOCAL_REGION.0).credentials(LOCAL_KEY, LOCAL_KEY);
+            } else if let Some(region) = region {
+                builder = builder.region(region);
+            }
+            Ok(Deployer::new(builder.build().await?))
+        }
+        Provider::Gcp => {
+            let endpoint = endpoint.clone().or_else(|| local.map(|local| local.gcp));
+            let mut builder = Gcp::builder();
+            if let Some(endpoint) = endpoint {
+                builder = builder.endpoint(endpoint);
+            }
+            if *is_local {
+                let token = GcpCredentials::Token(LOCAL_KEY.to_owned());
+                builder = builder.region(LOCAL_REGION.1).project(LOCAL_PROJECT).credentials(token);
+            } else {
+                builder = region.iter().fold(builder, |builder, region| builder.region(region));
+                builder = project.iter().fold(builder, |builder, project| builder.project(project));
+            }
+            Ok(Deployer::new(builder.build()?))
+        }
+        other => Err(Error::failed(format!("this build of cargo-omnifn cannot deploy to {other}"))),
+    }
 }

@@ -80,7 +80,7 @@ pub(crate) struct Rollback {
 pub(crate) fn list(options: &Releases, shell: &Shell) -> Result<Exit> {
     let (project, configuration) = load(&options.choice, &options.functions)?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let mut found: Vec<(&Target, Vec<Release>)> = Vec::new();
         for target in &configuration.targets {
             let releases = clouds.deployer(target)?.releases(&scope(&configuration, target)?).await;
@@ -194,7 +194,7 @@ where
     ) -> omnifn_deploy::Result<Vec<Share>>,
 {
     interruptible(async || {
-        let clouds = Clouds::of(configuration, reach, project).await?;
+        let clouds = Clouds::of(configuration, reach, project, shell).await?;
         agreed.ask(configuration, false).await?;
         let (mut rows, mut errors) = (Vec::new(), Vec::new());
         for target in &configuration.targets {

@@ -48,7 +48,7 @@ pub(crate) fn run(options: &Remove, shell: &Shell) -> Result<Exit> {
     let (project, configuration) = load(&options.choice, &[])?;
     options.agreed.check(&configuration)?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let there = clouds.list(&configuration).await?;
         for name in &options.functions {
             if !there.iter().any(|(_, _, scope)| scope.function == *name) {

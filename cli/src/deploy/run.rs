@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Deploy, shell: &Shell) -> Result<Exit> {
         }
     }
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let planned = plan::all(deployments, &clouds).await?;
         if let Some(reviewed) = &reviewed {
             let plans: Vec<_> = planned.iter().map(|planned| planned.plan.clone()).collect();

@@ -44,7 +44,7 @@ struct Row {
 pub(crate) fn run(options: &Status, shell: &Shell) -> Result<Exit> {
     let (project, configuration) = load(&options.choice, &options.functions)?;
     interruptible(async || {
-        let clouds = Clouds::of(&configuration, &options.reach, &project).await?;
+        let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let mut work = Vec::new();
         for (provider, deployer, scope, is_configured) in wanted(&clouds, &configuration).await? {
             work.push(async move {

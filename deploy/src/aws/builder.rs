@@ -11,7 +11,7 @@ pub struct Builder {
     region: Option<String>,
     profile: Option<String>,
     endpoint: Option<String>,
-    keys: Option<Credentials>,
+    credentials: Option<Credentials>,
     budget: Option<Budget>,
 }
 
@@ -34,15 +34,15 @@ impl Builder {
         self
     }
 
-    /// An access key and its secret, rather than what AWS's own tools find: a local cloud takes any. They are never shown.
-    pub fn keys(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.keys = Some(Credentials::new(id, secret, None, None, "omnifn"));
-        self
-    }
-
     /// Another endpoint for all services, such as a local cloud's: `http://127.0.0.1:4566`. Pauses between tries are short then.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
+        self
+    }
+
+    /// A key and its secret, instead of those that AWS's own tools would find; for a local cloud, which takes any.
+    pub fn credentials(mut self, key: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.credentials = Some(Credentials::new(key, secret, None, None, "omnifn"));
         self
     }
 
@@ -74,14 +74,14 @@ impl Builder {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(retries)
             .timeout_config(timeouts.build());
-        if let Some(keys) = self.keys {
-            loader = loader.credentials_provider(keys);
-        }
         if let Some(profile) = self.profile {
             loader = loader.profile_name(profile);
         }
         if let Some(endpoint) = self.endpoint {
             loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(credentials) = self.credentials {
+            loader = loader.credentials_provider(credentials);
         }
         if let Some(region) = self.region {
             loader = loader.region(Region::new(region));

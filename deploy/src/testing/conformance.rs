@@ -1,7 +1,4 @@
-use crate::{
-    Action, Deployer, Deployment, Error, Plan, Provider, Rollout, Silent,
-    package::Provider as Cloud,
-};
+use crate::{Action, Deployer, Deployment, Error, Plan, Provider, Rollout, Silent};
 
 /// What every provider promises, checked one by one, each on a cloud of its own that `provider` makes. Deployments must be such
 /// that the provider can have them; the richer, the better.
@@ -86,7 +83,7 @@ async fn new_code_is_a_new_release(deployer: &Deployer, deployment: &Deployment)
         "all traffic goes somewhere: {before:?}"
     );
     let mut changed = deployment.clone();
-    changed.code = super::archive(cloud(deployment), "second");
+    changed.code = super::archive::archive_like(&deployment.code, "second");
     deploy(deployer, &changed).await;
     let after = deployer.releases(scope).await.expect("there are releases");
     assert_eq!(after.len(), before.len() + 1, "new code is a new release: {after:?}");
@@ -108,7 +105,7 @@ async fn new_code_is_a_new_release(deployer: &Deployer, deployment: &Deployment)
 async fn held_traffic_stays_where_it_is(deployer: &Deployer, deployment: &Deployment) {
     deploy(deployer, deployment).await;
     let mut changed = deployment.clone();
-    changed.code = super::archive(cloud(deployment), "third");
+    changed.code = super::archive::archive_like(&deployment.code, "third");
     changed.rollout = Rollout::Hold;
     deploy(deployer, &changed).await;
     let scope = &deployment.scope;
@@ -183,8 +180,4 @@ async fn a_plan_that_was_reviewed_fits_until_something_changes(
     let error =
         plan(deployer, deployment).await.check(&reviewed).expect_err("what is there has changed");
     assert!(matches!(error, Error::Stale { .. }), "{error}");
-}
-
-fn cloud(deployment: &Deployment) -> Cloud {
-    deployment.code.artifact().provider
 }

@@ -15,7 +15,7 @@ mod conformance;
 mod converge;
 mod proxy;
 
-pub use archive::{archive, deployment};
+pub use archive::{archive, archive_for, deployment};
 pub use conformance::conformance;
 pub use converge::{Run, converges};
 pub use proxy::{Cut, Proxy, Sent};

@@ -107,7 +107,7 @@ fn all() -> Vec<Deployment> {
 async fn aws(endpoint: SocketAddr) -> Aws {
     let budget = Budget::of(Duration::from_secs(2))
         .pauses(Duration::from_millis(1), Duration::from_millis(5));
-    let builder = Aws::builder().region("eu-west-1").keys("test", "hunter2").budget(budget);
+    let builder = Aws::builder().region("eu-west-1").credentials("test", "hunter2").budget(budget);
     builder.endpoint(format!("http://{endpoint}")).build().await.unwrap()
 }
 

@@ -197,7 +197,7 @@ impl Cloud {
         });
         let budget = Budget::of(Duration::from_secs(2))
             .pauses(Duration::from_millis(1), Duration::from_millis(5));
-        let builder = Aws::builder().region("eu-west-1").keys("test", "test");
+        let builder = Aws::builder().region("eu-west-1").credentials("test", "test");
         Deployer::new(builder.endpoint(endpoint).budget(budget).build().await.unwrap())
     }
 }

@@ -1,6 +1,6 @@
 //! Google Cloud's control plane, as far as a deployer of functions needs it.
 //!
-//! [`GcpApi`] answers all APIs at one address: Cloud Storage, Cloud Run, Artifact Registry with its registry, IAM, Secret
+//! [`GcpApi`] answers all APIs at one address: Cloud Storage, Cloud Run, Cloud Functions, Pub/Sub, Eventarc, Cloud Scheduler, Artifact Registry with its registry, IAM, Secret
 //! Manager, Resource Manager, Logging, and the endpoints that give tokens. What is deployed to it runs: a service's URI is a port on the
 //! loopback interface.
 //!
@@ -10,16 +10,23 @@
 //! - Instances run as the user who started this, without a sandbox, and read no other environment than their own. At most 16 of a
 //!   revision run at once.
 //! - Containers beside the first, volumes, VPC, ingress rules and encryption are kept, refused or ignored, but not emulated.
+//! - Messages and events are sent again after 100 ms at first, where Google's own pause is 10 s; a retry policy of a subscription holds
+//!   as it stands. Triggers for other events than those of topics and buckets are kept, and never fire.
 //! - Only one process may use a directory at a time.
 
+mod delivery;
 mod error;
+mod eventarc;
+mod functions;
 mod iam;
 mod logging;
 mod operation;
 mod projects;
+mod pubsub;
 mod registry;
 mod request;
 mod run;
+mod scheduler;
 mod schema;
 mod secrets;
 mod state;
@@ -45,7 +52,7 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::task::AbortHandle;
+use tokio::{sync::Semaphore, task::AbortHandle};
 
 /// How the control plane runs.
 #[derive(Clone, Debug)]
@@ -109,7 +116,7 @@ impl GcpApi {
     /// Outside a tokio runtime, on which everything runs.
     pub fn start(options: GcpApiOptions) -> Result<Self> {
         let directory = options.directory.clone();
-        let failed = |source: io::Error| Error::State { directory: directory.clone(), source };
+        let failed = |source: io::Error| Error::State { path: directory.clone(), source };
         std::fs::create_dir_all(&options.directory).map_err(failed)?;
         // Programs are run by their whole paths.
         let options = GcpApiOptions {
@@ -133,10 +140,15 @@ impl GcpApi {
             uploads: storage::Sessions::default(),
             plane: run::Plane::default(),
             logs: logging::Logs::default(),
+            sending: Semaphore::new(delivery::MOST_AT_ONCE),
         });
         operation::interrupt_all(&cloud);
         run::open_all(&cloud).map_err(|failure| failed(io::Error::other(failure.message)))?;
-        let tasks = vec![tokio::spawn(run::reap(Arc::downgrade(&cloud))).abort_handle()];
+        delivery::resume(&cloud);
+        let tasks = vec![
+            tokio::spawn(run::reap(Arc::downgrade(&cloud))).abort_handle(),
+            tokio::spawn(scheduler::tick(Arc::downgrade(&cloud))).abort_handle(),
+        ];
         let answering = cloud.clone();
         let server = Server::start(listener, address, move |request| {
             let cloud = answering.clone();
@@ -190,6 +202,8 @@ struct Cloud {
     uploads: storage::Sessions,
     plane: run::Plane,
     logs: logging::Logs,
+    /// Who sends a message or an event holds one.
+    sending: Semaphore,
 }
 
 impl Cloud {
@@ -316,6 +330,9 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
     if token::is_token_path(&path) {
         return token::route(cloud, call).await;
     }
+    if let ["signed-upload", bucket, object] = path.as_slice() {
+        return functions::upload(cloud, call, bucket, object).await;
+    }
     authenticate(call)?;
     match path.as_slice() {
         ["storage" | "download", ..] | ["upload", "storage", ..] => {
@@ -334,6 +351,8 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
         ["v2", "projects", project, "locations", region, rest @ ..] => {
             let location = Location::new(cloud, project, region)?;
             match rest {
+                ["functions", rest @ ..] => functions::route(cloud, call, &location, rest).await,
+                ["runtimes"] => functions::runtimes(call),
                 ["services", ..] => run::route(cloud, call, &location, rest).await,
                 ["operations"] => operation::list(cloud, call, &location.parent()),
                 ["operations", id] => {
@@ -350,6 +369,8 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
         ["v1", "projects", project, "locations", region, rest @ ..] => {
             let location = Location::new(cloud, project, region)?;
             match rest {
+                ["triggers", rest @ ..] => eventarc::route(cloud, call, &location, rest).await,
+                ["jobs", rest @ ..] => scheduler::route(cloud, call, &location, rest).await,
                 ["repositories", rest @ ..] => {
                     registry::repositories(cloud, call, &location, rest).await
                 }
@@ -364,6 +385,9 @@ async fn route(cloud: &Arc<Cloud>, call: &mut Call) -> Outcome<Reply> {
             let project = ProjectPath((*project).to_owned());
             match *kind {
                 "serviceAccounts" => iam::accounts(cloud, call, &project, rest).await,
+                "topics" | "subscriptions" => {
+                    pubsub::route(cloud, call, &project, kind, rest).await
+                }
                 "secrets" => secrets::route(cloud, call, &project, rest).await,
                 "services" => projects::services(cloud, call, &project, rest).await,
                 _ => Err(unknown(call)),

@@ -89,6 +89,17 @@ pub(super) fn interrupt_all(cloud: &Cloud) {
     }
 }
 
+/// The metadata that most APIs but Cloud Run's have.
+pub(super) fn metadata(kind: &str, verb: &str, target: &str, version: &str) -> Value {
+    json!({
+        "@type": format!("type.googleapis.com/{kind}"),
+        "createTime": text::now(),
+        "target": target,
+        "verb": verb,
+        "apiVersion": version,
+    })
+}
+
 pub(super) async fn route(cloud: &Arc<Cloud>, call: &mut Call, name: &str) -> Outcome<wire::Reply> {
     let find = || cloud.store.get(&key(name)).ok_or_else(|| Failure::not_found("operation", name));
     match (call.method.clone(), call.verb.as_deref()) {

@@ -19,6 +19,10 @@ pub struct Invocation {
     pub client_context: Option<String>,
     /// The tenant on whose behalf the function is called.
     pub tenant: Option<String>,
+    /// Its request id; without one a fresh one is made.
+    pub request_id: Option<String>,
+    /// The ARN by which it was invoked, with a version or an alias; without one that of the function.
+    pub function_arn: Option<String>,
 }
 
 impl Invocation {
@@ -30,6 +34,8 @@ impl Invocation {
             trace: None,
             client_context: None,
             tenant: None,
+            request_id: None,
+            function_arn: None,
         }
     }
 }

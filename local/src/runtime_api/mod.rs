@@ -270,6 +270,7 @@ fn open(shared: &Arc<Shared>, ended: u64) -> Result<Server> {
 /// What `GET .../next` answers with.
 struct Next {
     id: String,
+    arn: String,
     deadline_ms: u128,
     trace: String,
     invocation: Invocation,
@@ -314,7 +315,8 @@ impl Shared {
         // Nobody waits any longer for an invocation whose receiver is gone.
         let Waiting { invocation, answer } = std::iter::from_fn(|| state.waiting.pop_front())
             .find(|waiting| !waiting.answer.is_closed())?;
-        let id = identity::uuid();
+        let id = invocation.request_id.clone().unwrap_or_else(identity::uuid);
+        let arn = invocation.function_arn.clone().unwrap_or_else(|| self.identity.arn());
         let now = SystemTime::now();
         let deadline_ms = identity::unix_millis(now + invocation.time_limit);
         let trace = invocation.trace.clone().unwrap_or_else(|| identity::xray_trace(now));
@@ -334,10 +336,10 @@ impl Shared {
             "eventType": "INVOKE",
             "deadlineMs": deadline_ms,
             "requestId": id,
-            "invokedFunctionArn": self.identity.arn(),
+            "invokedFunctionArn": arn,
             "tracing": {"type": "X-Amzn-Trace-Id", "value": trace},
         }));
-        Some(Next { id, deadline_ms, trace, invocation })
+        Some(Next { id, arn, deadline_ms, trace, invocation })
     }
 
     fn time_is_up(&self, id: &str, limit: Duration) {

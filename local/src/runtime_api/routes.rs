@@ -19,7 +19,7 @@ pub(super) async fn answer(
     let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     match (&parts.method, path.as_slice()) {
         (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => {
-            next(&api, api.next(process).await)
+            next(api.next(process).await)
         }
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
             response(&api, id, &parts.headers, body).await
@@ -58,8 +58,8 @@ pub(super) async fn answer(
     }
 }
 
-fn next(api: &Shared, next: Next) -> wire::Reply {
-    let Next { id, deadline_ms, trace, invocation } = next;
+fn next(next: Next) -> wire::Reply {
+    let Next { id, arn, deadline_ms, trace, invocation } = next;
     let mut reply = wire::reply(StatusCode::OK, "application/json", invocation.event);
     let mut set = |name: &'static str, text: Option<String>| {
         // Only what senders gave can fail to be a header; Lambda would not pass that on either.
@@ -69,7 +69,7 @@ fn next(api: &Shared, next: Next) -> wire::Reply {
     };
     set("lambda-runtime-aws-request-id", Some(id));
     set("lambda-runtime-deadline-ms", Some(deadline_ms.to_string()));
-    set("lambda-runtime-invoked-function-arn", Some(api.identity.arn()));
+    set("lambda-runtime-invoked-function-arn", Some(arn));
     set("lambda-runtime-trace-id", Some(trace));
     set("lambda-runtime-client-context", invocation.client_context);
     set("lambda-runtime-aws-tenant-id", invocation.tenant);

@@ -82,8 +82,7 @@ impl Google {
         let name = operation["name"].as_str().unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let version = if name.contains("/locations/") { "v2" } else { "v1" };
-            let operation = self.ok("GET", &format!("/{version}/{name}"), &Value::Null).await;
+            let operation = self.ok("GET", &format!("/v2/{name}"), &Value::Null).await;
             if operation["done"] == true {
                 return operation;
             }

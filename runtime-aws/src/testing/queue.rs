@@ -150,7 +150,7 @@ fn kinesis(message: &Message) -> Value {
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": "arn:aws:iam::123456789012:role/lambda-role",
         "awsRegion": "us-east-1",
-        "eventSourceARN": message.source,
+        "eventSourceARN": &*message.source,
     })
 }
 

@@ -49,7 +49,7 @@ fn push(message: &Message) -> Value {
             "messageId": message.id,
             "message_id": message.id,
         },
-        "subscription": message.source,
+        "subscription": &*message.source,
     });
     if let Some(time) = message.time.map(rfc3339::format) {
         push["message"]["publishTime"] = time.as_str().into();

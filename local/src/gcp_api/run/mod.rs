@@ -26,7 +26,10 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+pub(super) use deploy::{Change, roll_out};
 pub(super) use plane::{Plane, open_all, reap};
+pub(super) use service::{Service, find, next, put, remove};
+pub(super) use template::complete as complete_template;
 
 /// Sources have at most this many bytes (discovery document of Cloud Run, `uploadSource`).
 const LARGEST_SOURCE: u64 = 262_144_000;
@@ -116,4 +119,9 @@ fn typed(kind: &str, resource: &Value) -> Value {
 
 fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
+}
+
+/// How many revisions a service has.
+pub(super) fn revisions(cloud: &Cloud, service: &str) -> usize {
+    revision::all(cloud, service).len()
 }

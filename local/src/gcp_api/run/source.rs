@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Read, Seek as _, SeekFrom},
     path::{Component, Path, PathBuf},
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn import(
     let archive = cloud.blobs.path(&sha256);
     let command = command(container);
     blocking(move || {
-        let unpacked = open(&archive).and_then(|file| unpack(GzDecoder::new(file), &directory));
+        let unpacked = open(&archive).and_then(|file| unpack_any(file, &directory));
         unpacked.map_err(|why| Broken::new("CONTAINER_MISSING", format!("The source could not be unpacked: {why}.")))?;
         let program = within(&directory, &directory, &command[0]);
         let program = program.ok_or_else(|| outside(&command[0]))?;
@@ -71,6 +71,51 @@ where
 
 pub(super) fn open(archive: &Path) -> Result<File, String> {
     File::open(archive).map_err(|error| error.to_string())
+}
+
+/// A tar.gz, or the zip of Cloud Functions with its Go program.
+fn unpack_any(mut file: File, directory: &Path) -> Result<(), String> {
+    let mut magic = [0; 2];
+    file.read_exact(&mut magic).map_err(|error| format!("it is empty ({error})"))?;
+    file.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
+    match &magic {
+        b"PK" => unpack_zip(file, directory),
+        [0x1f, 0x8b] => unpack(GzDecoder::new(file), directory),
+        _ => Err("it is no tar.gz".to_owned()),
+    }
+}
+
+fn unpack_zip(file: File, directory: &Path) -> Result<(), String> {
+    let damaged = |error: &dyn std::error::Error| format!("the zip is damaged ({error})");
+    let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(&error))?;
+    let (mut unpacked, mut has_module) = (0, false);
+    if archive.len() > MOST_FILES {
+        return Err(format!("it has more than {MOST_FILES} files"));
+    }
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let name = file.name().map_err(|error| damaged(&error))?.into_owned();
+        let path = relative(Path::new(&name)).filter(|path| !path.as_os_str().is_empty());
+        let path = path.ok_or_else(|| format!("`{}` would lead out of it", name.escape_debug()))?;
+        if file.is_symlink() || file.encrypted() {
+            return Err(format!("`{}` is a link, or encrypted", name.escape_debug()));
+        }
+        if file.is_dir() {
+            continue;
+        }
+        has_module |= path == Path::new("go.mod");
+        let mode = file.unix_mode().unwrap_or(0o644);
+        let written =
+            write(&mut (&mut file).take(MOST_UNPACKED - unpacked + 1), &directory.join(path), mode);
+        unpacked += written.map_err(|error| format!("`{}`: {error}", name.escape_debug()))?;
+        if unpacked > MOST_UNPACKED {
+            return Err(format!("it unpacks to more than {MOST_UNPACKED} bytes"));
+        }
+    }
+    if !has_module {
+        return Err("it has no go.mod, so the runtime of Go cannot build it".to_owned());
+    }
+    Ok(())
 }
 
 /// Writes the files of a tar below `directory`: no links, no devices, no name that leads out.

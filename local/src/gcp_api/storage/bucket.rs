@@ -25,7 +25,7 @@ fn key(bucket: &str) -> String {
     format!("storage/bucket/{bucket}")
 }
 
-pub(super) fn find(cloud: &Cloud, bucket: &str) -> Outcome<Value> {
+pub(in crate::gcp_api) fn find(cloud: &Cloud, bucket: &str) -> Outcome<Value> {
     let missing = || Failure::new(Kind::NotFound, "The specified bucket does not exist.");
     cloud.store.get(&key(bucket)).ok_or_else(missing)
 }

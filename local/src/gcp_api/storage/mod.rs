@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 use std::sync::Arc;
 
-pub(super) use bucket::ensure as ensure_bucket;
+pub(super) use bucket::{ensure as ensure_bucket, find as find_bucket};
 pub(super) use object::{find as find_object, insert as insert_object};
 pub(super) use upload::{Sessions, related};
 

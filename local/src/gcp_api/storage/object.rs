@@ -4,6 +4,7 @@ use super::{bucket, check, json as reply, next, nothing};
 use crate::gcp_api::{
     Cloud,
     error::{Failure, Kind, Outcome},
+    eventarc,
     request::{Call, page_start, page_token},
     schema::{self, Api},
     state::Blob,
@@ -11,6 +12,7 @@ use crate::gcp_api::{
 };
 use crate::wire::{Reply, full};
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use omnifn_core::ObjectChange;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -118,8 +120,12 @@ pub(in crate::gcp_api) async fn insert(
         }
         let stored = json!({"object": object, "sha256": blob.sha256});
         cloud.store.put(&key(bucket_name, name), &stored)?;
+        if let Some(overwritten) = &current {
+            eventarc::object_changed(cloud, overwritten, ObjectChange::Deleted);
+        }
         object
     };
+    eventarc::object_changed(cloud, &inserted, ObjectChange::Created);
     Ok(inserted)
 }
 
@@ -203,15 +209,18 @@ pub(super) async fn route(
                 cloud.store.put(&key(bucket_name, name), &stored)?;
                 object
             };
+            eventarc::object_changed(cloud, &changed, ObjectChange::MetadataUpdated);
             Ok(reply(&changed))
         }
         Method::DELETE => {
-            {
+            let deleted = {
                 let _alone = cloud.changing.lock().await;
                 let (object, _) = find(cloud, bucket_name, name, generation)?;
                 check(call, "if", Some(&object))?;
                 cloud.store.remove(&key(bucket_name, name));
-            }
+                object
+            };
+            eventarc::object_changed(cloud, &deleted, ObjectChange::Deleted);
             // Its bytes stay: revisions and other objects may have the same.
             Ok(nothing())
         }

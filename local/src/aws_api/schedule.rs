@@ -1,0 +1,3 @@
+use super::Cloud;
+use std::sync::Weak;
+pub(super) async fn fire(_: Weak<Cloud>) {}
