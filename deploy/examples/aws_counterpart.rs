@@ -1,11 +1,13 @@
-//! Deploys to something that speaks AWS's APIs on this machine, such as moto's server: what every provider promises, and that a
-//! deploy converges whichever call goes wrong. Used by `cargo xtask real`.
+//! Deploys to something that speaks AWS's APIs on this machine, such as moto's server. Used by `cargo xtask real`.
 //!
-//!     aws_counterpart http://127.0.0.1:5000 [requests.jsonl]
+//!     aws_counterpart http://127.0.0.1:5000 check requests.jsonl   # what every provider promises; writes down what was sent
+//!     aws_counterpart http://127.0.0.1:5000 converge               # whichever call goes wrong
+//!     aws_counterpart http://127.0.0.1:5000 deploy                 # and leaves it there
+//!     aws_counterpart http://127.0.0.1:5000 remove
 #![expect(clippy::print_stdout, reason = "it is a program")]
 
 use omnifn_deploy::{
-    Deployer, Deployment, Scope, Settings, Silent,
+    Deployer, Deployment, Plan, Scope, Settings, Silent,
     aws::Aws,
     package::Provider,
     testing::{self, Cut, Proxy},
@@ -125,9 +127,19 @@ impl Cloud {
     }
 }
 
+async fn aws(endpoint: String) -> Aws {
+    let builder = Aws::builder().region("eu-west-1").credentials("test", "test");
+    builder.endpoint(endpoint).build().await.expect("a region")
+}
+
 async fn deployer(endpoint: String) -> Deployer {
-    let aws = Aws::builder().region("eu-west-1").endpoint(endpoint).build().await;
-    Deployer::new(aws.expect("a region"))
+    Deployer::new(aws(endpoint).await)
+}
+
+async fn deploy(deployer: &Deployer, deployment: &Deployment) -> Plan {
+    let name = &deployment.scope.function;
+    let deployed = deployer.deploy(deployment, &Silent).await;
+    deployed.unwrap_or_else(|error| panic!("{name}: {error:?}")).0
 }
 
 /// How calls go wrong.
@@ -149,8 +161,7 @@ async fn round_trip(cloud: &Cloud, deployment: &Deployment) -> String {
     cloud.reset().await;
     let proxy = Proxy::start(cloud.address, None).await;
     let deployer = deployer(proxy.endpoint()).await;
-    let deployed = deployer.deploy(deployment, &Silent).await;
-    let (plan, _) = deployed.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    let plan = deploy(&deployer, deployment).await;
     let calls = proxy.count();
     let again = deployer.plan(deployment).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     assert!(again.is_empty(), "{name}: a second deploy plans nothing: {again:#?}");
@@ -169,34 +180,241 @@ async fn round_trip(cloud: &Cloud, deployment: &Deployment) -> String {
     })
 }
 
+/// What every provider promises; each promise is tried on an empty cloud.
+async fn conforms(cloud: &Cloud, deployment: &Deployment) {
+    let aws = aws(format!("http://{}", cloud.address)).await;
+    let empty = || {
+        let cloud = cloud.clone();
+        let emptied = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(cloud.reset());
+        });
+        emptied.join().expect("the counterpart can be emptied");
+        aws.clone()
+    };
+    testing::conformance(empty, deployment).await;
+    println!("ok conformance {}", deployment.scope.function);
+}
+
+/// Each call goes wrong once, in each way.
+async fn converges(cloud: &Cloud, kind: &str, cut: &Cut) {
+    let start = |call: Option<usize>| {
+        let (cloud, cut) = (cloud.clone(), cut.clone());
+        async move {
+            cloud.reset().await;
+            let proxy = Proxy::start(cloud.address, call.map(|call| (call, cut))).await;
+            let deployer = deployer(proxy.endpoint()).await;
+            (deployer, move || proxy.count() > call.unwrap_or_default())
+        }
+    };
+    let runs = testing::converges(start, &rich()).await;
+    let failures: usize = runs.iter().map(|run| run.failures).sum();
+    println!(
+        "ok converge {kind}: each of {} calls goes wrong once; {failures} deploys failed before one succeeded",
+        runs.len()
+    );
+}
+
+/// What the nearest peer gets wrong, and this must not.
+mod weaknesses {
+    use super::{Cloud, Cut, Proxy, Silent, deploy, deployer, rich, testing};
+    use omnifn_deploy::{Deployment, package::Provider};
+    use serde_json::{Value, json};
+
+    pub(super) async fn check(cloud: &Cloud) {
+        unchanged_code_is_not_sent_again(cloud).await;
+        another_role_is_taken(cloud).await;
+        what_was_changed_by_hand_is_mended(cloud).await;
+        code_goes_before_configuration_and_names_its_architecture(cloud).await;
+        a_role_that_is_not_ready_is_waited_for(cloud).await;
+        nothing_leaks_from_a_deploy_that_failed(cloud).await;
+    }
+
+    /// What was sent and changes something: method, path and body.
+    fn writes(proxy: &Proxy, from: usize) -> Vec<(String, Value)> {
+        let sent = proxy.sent().into_iter().skip(from).filter(|sent| sent.method != "GET");
+        let is_form =
+            |body: &str| body.starts_with("Action=Get") || body.starts_with("Action=List");
+        let sent = sent.filter(|sent| !sent.body.as_deref().is_some_and(is_form));
+        let sent = sent.filter(|sent| {
+            let target = sent.headers.iter().find(|(name, _)| name == "x-amz-target");
+            !target
+                .is_some_and(|(_, target)| target.contains("Describe") || target.contains("List"))
+        });
+        let body = |body: Option<String>| {
+            body.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default()
+        };
+        sent.map(|sent| (format!("{} {}", sent.method, sent.uri), body(sent.body))).collect()
+    }
+
+    fn paths(writes: &[(String, Value)]) -> Vec<&str> {
+        let last = |path: &str| path.rfind('/').map_or(0, |slash| slash + 1);
+        writes.iter().map(|(path, _)| &path[last(path)..]).collect()
+    }
+
+    fn plain() -> Deployment {
+        testing::deployment(Provider::Aws, "plain")
+    }
+
+    async fn unchanged_code_is_not_sent_again(cloud: &Cloud) {
+        cloud.reset().await;
+        let proxy = Proxy::start(cloud.address, None).await;
+        let deployer = deployer(proxy.endpoint()).await;
+        deploy(&deployer, &rich()).await;
+        let before = proxy.sent().len();
+        deploy(&deployer, &rich()).await;
+        let again = writes(&proxy, before);
+        assert!(again.is_empty(), "{again:#?}");
+        println!("ok peer D1: a second deploy sends nothing that changes anything");
+    }
+
+    async fn another_role_is_taken(cloud: &Cloud) {
+        cloud.reset().await;
+        let trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+        let form = format!(
+            "Action=CreateRole&Version=2010-05-08&RoleName=other&AssumeRolePolicyDocument={trust}"
+        );
+        let header = ("content-type", "application/x-www-form-urlencoded");
+        cloud.send(reqwest::Method::POST, "/", "iam", &[header], &form).await;
+        let proxy = Proxy::start(cloud.address, None).await;
+        let deployer = deployer(proxy.endpoint()).await;
+        deploy(&deployer, &plain()).await;
+        let mut changed = plain();
+        let role = "arn:aws:iam::123456789012:role/other";
+        changed.settings.aws.role = Some(role.to_owned());
+        let before = proxy.sent().len();
+        deploy(&deployer, &changed).await;
+        let writes = writes(&proxy, before);
+        let configured = writes.iter().find(|(path, _)| path.ends_with("/configuration"));
+        let (_, body) = configured.expect("the configuration is sent");
+        assert_eq!(body["Role"], json!(role));
+        assert!(!paths(&writes).contains(&"code"), "{writes:#?}");
+        assert!(deployer.plan(&changed).await.expect("a plan").is_empty());
+        println!("ok peer D2: another role alone is taken, without the code");
+    }
+
+    async fn what_was_changed_by_hand_is_mended(cloud: &Cloud) {
+        cloud.reset().await;
+        let deployer = deployer(format!("http://{}", cloud.address)).await;
+        deploy(&deployer, &plain()).await;
+        let path = "/2015-03-31/functions/shop-test-plain/configuration";
+        let json = [("content-type", "application/json")];
+        let body = r#"{"Runtime":"provided.al2","Handler":"other"}"#;
+        cloud.send(reqwest::Method::PUT, path, "lambda", &json, body).await;
+        let plan = deployer.plan(&plain()).await.expect("a plan");
+        let changed: Vec<_> =
+            plan.steps[0].changes.iter().map(|change| change.path.as_str()).collect();
+        assert_eq!(changed, ["handler", "is-published", "runtime"], "{plan:#?}");
+        deploy(&deployer, &plain()).await;
+        assert!(deployer.plan(&plain()).await.expect("a plan").is_empty());
+        println!(
+            "ok peer D3, D11: a runtime that was changed by hand is shown in the plan, and mended"
+        );
+    }
+
+    async fn code_goes_before_configuration_and_names_its_architecture(cloud: &Cloud) {
+        cloud.reset().await;
+        let proxy = Proxy::start(cloud.address, None).await;
+        let deployer = deployer(proxy.endpoint()).await;
+        deploy(&deployer, &plain()).await;
+        let mut changed = plain();
+        changed.code = testing::archive(Provider::Aws, "second");
+        changed.settings.description = Some("another one".to_owned());
+        let before = proxy.sent().len();
+        deploy(&deployer, &changed).await;
+        let writes = writes(&proxy, before);
+        assert_eq!(paths(&writes), ["code", "configuration", "versions", "live"], "{writes:#?}");
+        assert_eq!(writes[0].1["Architectures"], json!(["x86_64"]));
+        assert_eq!(writes[2].1["CodeSha256"], json!(changed.code.artifact().code_sha256));
+        println!(
+            "ok peer D4, D8: code with its architecture, configuration, version, traffic, in this order"
+        );
+    }
+
+    /// The number of the call that makes the function.
+    async fn creation(cloud: &Cloud) -> usize {
+        cloud.reset().await;
+        let proxy = Proxy::start(cloud.address, None).await;
+        deploy(&deployer(proxy.endpoint()).await, &plain()).await;
+        let calls = proxy.calls();
+        let made = calls.iter().position(|call| call.starts_with("POST /2015-03-31/functions"));
+        made.expect("the function is made")
+    }
+
+    async fn refusing(cloud: &Cloud, message: &'static str) -> Proxy {
+        let number = creation(cloud).await;
+        cloud.reset().await;
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-amzn-errortype", "InvalidParameterValueException"),
+        ];
+        Proxy::start(cloud.address, Some((number, Cut::answer(400, &headers, message)))).await
+    }
+
+    async fn a_role_that_is_not_ready_is_waited_for(cloud: &Cloud) {
+        let message =
+            r#"{"message":"The role defined for the function cannot be assumed by Lambda."}"#;
+        let proxy = refusing(cloud, message).await;
+        deploy(&deployer(proxy.endpoint()).await, &plain()).await;
+        println!(
+            "ok peer D5, D6: a role that is not ready is waited for, and the first deploy has its alias"
+        );
+    }
+
+    async fn nothing_leaks_from_a_deploy_that_failed(cloud: &Cloud) {
+        let proxy = refusing(cloud, r#"{"message":"no"}"#).await;
+        let deployer = deployer(proxy.endpoint()).await;
+        let failed = deployer.deploy(&plain(), &Silent).await.expect_err("it is refused");
+        assert_eq!(failed.code(), Some("InvalidParameterValueException"), "{failed:?}");
+        let scope = plain().scope;
+        let removed = deployer.remove(&scope, &Silent).await.expect("it can be removed");
+        assert_eq!(removed.steps.len(), 2, "the role and the log group: {removed:#?}");
+        assert!(deployer.status(&scope).await.expect("it can be read").is_empty());
+        println!("ok peer D7: what a deploy that failed has made is found and removed");
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let endpoint = arguments.next().expect("the counterpart's endpoint");
     let address = endpoint.trim_start_matches("http://").trim_end_matches('/');
     let cloud = Cloud { address: address.parse().expect("an address") };
-    let mut recorded = String::new();
-    for deployment in std::iter::once(rich()).chain(others()) {
-        recorded += &round_trip(&cloud, &deployment).await;
-    }
-    if let Some(path) = arguments.next() {
-        std::fs::write(path, recorded).expect("the requests can be written down");
-    }
-    for (kind, cut) in cuts() {
-        let start = |call: Option<usize>| {
-            let (cloud, cut) = (cloud.clone(), cut.clone());
-            async move {
-                cloud.reset().await;
-                let proxy = Proxy::start(cloud.address, call.map(|call| (call, cut))).await;
-                let deployer = deployer(proxy.endpoint()).await;
-                (deployer, move || proxy.count() > call.unwrap_or_default())
+    let all: Vec<_> = std::iter::once(rich()).chain(others()).collect();
+    match arguments.next().as_deref() {
+        Some("check") => {
+            let mut recorded = String::new();
+            for deployment in &all {
+                recorded += &round_trip(&cloud, deployment).await;
             }
-        };
-        let runs = testing::converges(start, &rich()).await;
-        let failures: usize = runs.iter().map(|run| run.failures).sum();
-        println!(
-            "ok converge {kind}: each of {} calls goes wrong once; {failures} deploys failed before one succeeded",
-            runs.len()
-        );
+            if let Some(path) = arguments.next() {
+                std::fs::write(path, recorded).expect("the requests can be written down");
+            }
+            for deployment in &all {
+                conforms(&cloud, deployment).await;
+            }
+            weaknesses::check(&cloud).await;
+        }
+        Some("converge") => {
+            for (kind, cut) in cuts() {
+                converges(&cloud, kind, &cut).await;
+            }
+        }
+        Some("deploy") => {
+            cloud.reset().await;
+            let deployer = deployer(endpoint.clone()).await;
+            for deployment in &all {
+                let plan = deploy(&deployer, deployment).await;
+                println!("ok deploy {}: {} steps", deployment.scope, plan.steps.len());
+            }
+        }
+        Some("remove") => {
+            let deployer = deployer(endpoint.clone()).await;
+            for scope in deployer.list("shop", "test").await.expect("functions can be listed") {
+                let plan = deployer.remove(&scope, &Silent).await.expect("it can be removed");
+                println!("ok remove {scope}: {} steps", plan.steps.len());
+            }
+        }
+        other => panic!("`check`, `converge`, `deploy` or `remove` is wanted, not {other:?}"),
     }
 }

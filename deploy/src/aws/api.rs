@@ -8,7 +8,7 @@ use aws_sdk_lambda::{
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// One client for each service.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Clients {
     pub(super) sts: aws_sdk_sts::Client,
 }
 
-/// How long it may take to find out whether there are credentials.
+/// How long it may take to find out whether there are credentials, and whose.
 const CREDENTIALS: Duration = Duration::from_secs(2);
 
 /// Where the SDK looks, in its order.
@@ -57,12 +57,18 @@ impl Clients {
             source,
         };
         let provider = self.config.credentials_provider().ok_or_else(|| none(None))?;
-        match timeout(CREDENTIALS, provider.provide_credentials()).await {
+        let end = Instant::now() + CREDENTIALS;
+        match timeout_at(end, provider.provide_credentials()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => return Err(none(Some(error.into()))),
             Err(late) => return Err(none(Some(late.into()))),
         }
-        let answer = self.sts.get_caller_identity().send().await;
+        let answer = timeout_at(end, self.sts.get_caller_identity().send()).await;
+        let answer = answer.map_err(|late| Error::Unreachable {
+            provider: NAME,
+            operation: "GetCallerIdentity".to_owned(),
+            source: late.into(),
+        })?;
         let answer = answer.map_err(|error| failed("GetCallerIdentity", error))?;
         let account = answer.account().ok_or_else(|| Error::Unexpected {
             provider: NAME,
@@ -174,6 +180,16 @@ pub(super) fn is_there_already(error: &Error) -> bool {
                 | "BucketAlreadyOwnedByYou"
         )
     )
+}
+
+/// Whether it has changed since its revision was read.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    error.code() == Some("PreconditionFailedException")
+}
+
+/// Somebody else changes it at the same time.
+pub(super) fn stale(what: &str) -> Error {
+    Error::Stale { differences: vec![format!("somebody else changed {what} in the meantime")] }
 }
 
 /// What there is, or nothing where there is no such thing.

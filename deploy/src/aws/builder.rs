@@ -93,6 +93,8 @@ impl Builder {
                 "there is none: set it, or `AWS_REGION`, or one for the profile",
             )
         })?;
-        Ok(Aws { clients: Clients::new(config, is_local), region, budget })
+        // One may also be named by `AWS_ENDPOINT_URL` or the profile.
+        let has_own_endpoint = config.endpoint_url().is_some();
+        Ok(Aws { clients: Clients::new(config, has_own_endpoint), region, budget })
     }
 }

@@ -1,8 +1,9 @@
 //! What a deployment consists of on AWS. Pure.
 
 use super::{
-    event_invoke::{self, EventInvoke},
+    event_invoke::{self, DEFAULT_AGE, DEFAULT_RETRIES, EventInvoke},
     function::{self, DEFAULT_STORAGE, Function},
+    limits::LARGEST_ENVIRONMENT,
     log_group::{self, LogGroup, RETENTIONS},
     names::Names,
     policy,
@@ -124,6 +125,15 @@ fn function(deployment: &Deployment, role: String, triggers: &Triggers) -> Resul
         environment.insert(format!("OMNIFN_SECRET_{name}"), secret.clone());
     }
     check_names(&environment)?;
+    let size = environment.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if size > LARGEST_ENVIRONMENT {
+        return Err(Error::setting(
+            "env",
+            format!(
+                "with what omnifn sets beside it, it is {size} bytes, but aws takes {LARGEST_ENVIRONMENT}"
+            ),
+        ));
+    }
     let sorted = |list: &[String]| {
         let mut list = list.to_vec();
         list.sort_unstable();
@@ -195,14 +205,23 @@ fn event_invoke(settings: &Settings, names: &Names) -> Result<Option<Resource>> 
     if own.max_retries.is_none() && own.max_event_age.is_none() && own.on_failure.is_none() {
         return Ok(None);
     }
-    let retries =
-        own.max_retries.map(|retries| within("aws.max-retries", retries.into(), 0..=2, "retries"));
-    let age = own
-        .max_event_age
-        .map(|age| within("aws.max-event-age", age.seconds(), 60..=21_600, "seconds"));
+    if let Some(target) = &own.on_failure
+        && policy::send("OnFailure", target).is_none()
+    {
+        return Err(Error::setting(
+            "aws.on-failure",
+            format!("`{target}` is no ARN of a queue, a topic, a bus, a function or a bucket"),
+        ));
+    }
     let properties = EventInvoke {
-        max_retries: retries.transpose()?,
-        max_age_seconds: age.transpose()?,
+        max_retries: match own.max_retries {
+            None => DEFAULT_RETRIES,
+            Some(retries) => within("aws.max-retries", retries.into(), 0..=2, "retries")?,
+        },
+        max_age_seconds: match own.max_event_age {
+            None => DEFAULT_AGE,
+            Some(age) => within("aws.max-event-age", age.seconds(), 60..=DEFAULT_AGE, "seconds")?,
+        },
         on_failure: own.on_failure.clone(),
     };
     Ok(Some(Resource::new(ResourceId::new(event_invoke::KIND, &names.function), properties)))

@@ -13,14 +13,17 @@ pub(super) const KIND: &str = "asynchronous-invocation";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct EventInvoke {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) max_retries: Option<i32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) max_age_seconds: Option<i32>,
+    pub(super) max_retries: i32,
+    pub(super) max_age_seconds: i32,
     /// An ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) on_failure: Option<String>,
 }
+
+/// What AWS does where nothing is set: docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html, read 2026-11.
+pub(super) const DEFAULT_RETRIES: i32 = 2;
+/// Likewise, in seconds.
+pub(super) const DEFAULT_AGE: i32 = 21_600;
 
 /// Reads: `GetFunctionEventInvokeConfig`.
 pub(super) async fn read(call: Call<'_>) -> Result<Option<Found>> {
@@ -32,10 +35,11 @@ pub(super) async fn read(call: Call<'_>) -> Result<Option<Found>> {
         let destination =
             answer.destination_config().and_then(|destination| destination.on_failure());
         let properties = EventInvoke {
-            max_retries: answer.maximum_retry_attempts(),
-            max_age_seconds: answer.maximum_event_age_in_seconds(),
+            max_retries: answer.maximum_retry_attempts().unwrap_or(DEFAULT_RETRIES),
+            max_age_seconds: answer.maximum_event_age_in_seconds().unwrap_or(DEFAULT_AGE),
             on_failure: destination
                 .and_then(|destination| destination.destination())
+                .filter(|destination| !destination.is_empty())
                 .map(str::to_owned),
         };
         let mut found = Found::new(ResourceId::new(KIND, name), properties);
@@ -53,8 +57,8 @@ pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
     });
     let put = call.aws.clients.lambda.put_function_event_invoke_config();
     let put = put.function_name(&call.names.function).qualifier(ALIAS);
-    let put = put.set_maximum_retry_attempts(wanted.max_retries);
-    let put = put.set_maximum_event_age_in_seconds(wanted.max_age_seconds);
+    let put = put.maximum_retry_attempts(wanted.max_retries);
+    let put = put.maximum_event_age_in_seconds(wanted.max_age_seconds);
     let put = put.set_destination_config(destination).send().await;
     put.map_err(|error| failed("PutFunctionEventInvokeConfig", error))?;
     Ok(Outputs::new())

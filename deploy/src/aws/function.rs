@@ -1,6 +1,6 @@
 use super::{
     Aws, Call,
-    api::{failed, found, gone, is_missing, is_there_already},
+    api::{failed, found, gone, is_missing, is_outdated, is_there_already, stale},
     tags::{self, Tags},
     upload,
 };
@@ -169,10 +169,12 @@ pub(super) async fn read(call: Call<'_>) -> Result<Option<Found>> {
     let tags = tags::from_map(answer.tags());
     let mut function = Function::from_configuration(configuration);
     let newest = versions(call.aws, name).await?.pop();
-    function.is_published = newest.as_ref().is_some_and(|newest| {
-        let published = Function::from_configuration(newest);
-        published.code_sha256 == function.code_sha256 && published.is_same_configuration(&function)
-    });
+    function.is_published = !is_failed(configuration)
+        && newest.as_ref().is_some_and(|newest| {
+            let published = Function::from_configuration(newest);
+            published.code_sha256 == function.code_sha256
+                && published.is_same_configuration(&function)
+        });
     let version = newest.filter(|_| function.is_published).and_then(|newest| newest.version);
     function.labels = tags::labels(&tags);
     let mut found = Found::new(ResourceId::new(KIND, name), function);
@@ -209,7 +211,8 @@ pub(super) async fn versions(aws: &Aws, name: &str) -> Result<Vec<FunctionConfig
 
 /// The functions whose names begin so and whose tags say so: `ListFunctions`, and `ListTags` for each that may be one.
 pub(super) async fn list(aws: &Aws, app: &str, stage: &str) -> Result<Vec<Scope>> {
-    let prefix = format!("{app}-{stage}-");
+    // Long names are cut: tags tell the rest.
+    let prefix: String = format!("{app}-{stage}-").chars().take(40).collect();
     let mut pages = aws.clients.lambda.list_functions().into_paginator().items().send();
     let mut scopes = Vec::new();
     while let Some(function) = pages.next().await {
@@ -236,15 +239,29 @@ pub(super) async fn put(
         .code
         .ok_or_else(|| Error::Missing { what: "the program".to_owned(), remedy: None })?;
     let tags = tags::all(call, &wanted.labels);
-    if get(call.aws, name).await?.is_none() {
+    let failures = if get(call.aws, name).await?.is_none() {
         create(call, &wanted, &tags, code, context).await?;
-    }
-    let there = settled(call, context, "the function becomes active").await?;
+        Failures::Told
+    } else {
+        Failures::Mended
+    };
+    let there = settled(call, context, "the function becomes active", failures).await?;
     let there_tags = tags::from_map(there.tags());
     if step.action == crate::Action::Create && tags::owner(call, &there_tags) == Owner::Other {
         return Err(Error::NotOurs { id: step.id.clone() });
     }
-    update(call, &wanted, &there, code, context).await?;
+    match update(call, &wanted, &there, code, context).await {
+        // An earlier try whose answer was lost, or somebody else: what is there now tells.
+        Err(error) if is_outdated(&error) || is_there_already(&error) => {
+            let what = "another change is done";
+            let there = settled(call, context, what, Failures::Mended).await?;
+            let updated = update(call, &wanted, &there, code, context).await;
+            updated.map_err(|error| {
+                if is_outdated(&error) { stale(&format!("the function `{name}`")) } else { error }
+            })?;
+        }
+        updated => updated?,
+    }
     tag(call, &there_tags, &tags).await?;
     let version = publish(call, &wanted, context).await?;
     Ok(outputs(call, Some(version)))
@@ -276,15 +293,7 @@ async fn create(
         let create = create.set_tags(Some(tags.clone().into_iter().collect()));
         create.send().await.map_err(|error| failed(&format!("CreateFunction {name}"), error))
     };
-    // A role that was made a moment ago is not known everywhere: this code with this message (facts of cargo-lambda's sources and of moto).
-    let is_worth_it = |error: &Error| match error {
-        Error::Refused { code, message, .. } => {
-            code == "InvalidParameterValueException"
-                && message.contains("cannot be assumed by Lambda")
-        }
-        _ => false,
-    };
-    match call.aws.budget.run(is_worth_it, attempt).await {
+    match call.aws.budget.run(is_unready_role, attempt).await {
         Ok(_) => Ok(()),
         // The answer to an earlier try was lost: whose it is is looked at next.
         Err(error) if is_there_already(&error) => Ok(()),
@@ -292,17 +301,47 @@ async fn create(
     }
 }
 
+/// A role that was made a moment ago is not known everywhere, nor what it may do: this code with these messages, for which
+/// cargo-lambda 1.9 and Terraform's provider 5 wait, too.
+pub(super) fn is_unready_role(error: &Error) -> bool {
+    let Error::Refused { code, message, .. } = error else { return false };
+    code == "InvalidParameterValueException"
+        && [
+            "cannot be assumed by Lambda",
+            "execution role does not have permissions",
+            "ensure the role can perform",
+        ]
+        .iter()
+        .any(|known| message.contains(known))
+}
+
+/// What an earlier change that failed means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failures {
+    /// The change that comes next mends it.
+    Mended,
+    /// It was ours.
+    Told,
+}
+
+/// Whether the last change, or making it, failed.
+fn is_failed(configuration: &FunctionConfiguration) -> bool {
+    configuration.state() == Some(&State::Failed)
+        || configuration.last_update_status() == Some(&LastUpdateStatus::Failed)
+}
+
 /// What it is like once no change is under way.
 async fn settled(
     call: Call<'_>,
     context: &ApplyContext<'_>,
     what: &str,
+    failures: Failures,
 ) -> Result<GetFunctionOutput> {
     let name = &call.names.function;
     let attempt = || async {
         let answer = call.aws.clients.lambda.get_function().function_name(name).send().await;
         let answer = answer.map_err(|error| failed("GetFunction", error))?;
-        match state(answer.configuration())? {
+        match state(answer.configuration(), failures)? {
             None => Ok(answer),
             Some(last) => {
                 context.progress.on(Event::Waiting {
@@ -328,31 +367,42 @@ async fn settled(
 }
 
 /// Nothing when no change is under way, else what is.
-fn state(configuration: Option<&FunctionConfiguration>) -> Result<Option<String>> {
+fn state(
+    configuration: Option<&FunctionConfiguration>,
+    failures: Failures,
+) -> Result<Option<String>> {
     let Some(configuration) = configuration else {
         return Ok(Some("nothing is known of it".to_owned()));
     };
-    let refused = |reason: Option<&str>, code: Option<&str>| Error::Refused {
+    if configuration.state() == Some(&State::Pending) {
+        return Ok(Some("it is pending".to_owned()));
+    }
+    if configuration.last_update_status() == Some(&LastUpdateStatus::InProgress) {
+        return Ok(Some("an update is in progress".to_owned()));
+    }
+    if failures == Failures::Told && is_failed(configuration) {
+        return Err(failure(configuration));
+    }
+    Ok(None)
+}
+
+/// Why it failed.
+fn failure(configuration: &FunctionConfiguration) -> Error {
+    let (reason, code) = if configuration.state() == Some(&State::Failed) {
+        let code = configuration.state_reason_code();
+        (configuration.state_reason(), code.map(aws_sdk_lambda::types::StateReasonCode::as_str))
+    } else {
+        let code = configuration.last_update_status_reason_code();
+        let code = code.map(aws_sdk_lambda::types::LastUpdateStatusReasonCode::as_str);
+        (configuration.last_update_status_reason(), code)
+    };
+    let name = configuration.function_name().unwrap_or_default();
+    Error::Refused {
         provider: super::NAME,
-        operation: format!("the change of `{}`", configuration.function_name().unwrap_or_default()),
+        operation: format!("the change of `{name}`"),
         code: code.unwrap_or("Failed").to_owned(),
         message: reason.unwrap_or("it does not say why").trim_end_matches('.').to_owned(),
         is_transient: false,
-    };
-    match configuration.state() {
-        Some(State::Pending) => return Ok(Some("it is pending".to_owned())),
-        Some(State::Failed) => {
-            let code = configuration
-                .state_reason_code()
-                .map(aws_sdk_lambda::types::StateReasonCode::as_str);
-            return Err(refused(configuration.state_reason(), code));
-        }
-        _ => {}
-    }
-    match configuration.last_update_status() {
-        Some(LastUpdateStatus::InProgress) => Ok(Some("an update is in progress".to_owned())),
-        // The next update mends it, or fails by itself.
-        _ => Ok(None),
     }
 }
 
@@ -375,22 +425,28 @@ async fn update(
         let update = update.architectures(architecture).set_zip_file(code.zip_file);
         let update = update.set_s3_bucket(code.s3_bucket).set_s3_key(code.s3_key).send().await;
         update.map_err(|error| failed(&format!("UpdateFunctionCode {name}"), error))?;
-        let there = settled(call, context, "the new code is there").await?;
+        let what = "the new code is there";
+        let there = settled(call, context, what, Failures::Told).await?;
         revision = there.configuration().and_then(|there| there.revision_id().map(str::to_owned));
     }
-    if !is.is_same_configuration(wanted) {
-        let update =
-            lambda.update_function_configuration().function_name(name).set_revision_id(revision);
-        let update = update.role(&wanted.role).handler(&wanted.handler);
-        let update = update.runtime(Runtime::from(wanted.runtime.as_str()));
-        let update = update.memory_size(wanted.memory_mib).timeout(wanted.timeout_seconds);
-        let update = update.environment(wanted.environment()).ephemeral_storage(wanted.storage()?);
-        let update = update.description(&wanted.description).tracing_config(wanted.tracing());
-        // Empty lists take away what is there.
-        let update = update.set_layers(Some(wanted.layers.clone())).vpc_config(wanted.vpc());
-        let update = update.set_file_system_configs(Some(wanted.files()?)).send().await;
-        update.map_err(|error| failed(&format!("UpdateFunctionConfiguration {name}"), error))?;
-        settled(call, context, "the new configuration is there").await?;
+    // One that failed is tried again, though it reads as it should.
+    if !is.is_same_configuration(wanted) || is_failed(configuration) {
+        let (storage, files) = (wanted.storage()?, wanted.files()?);
+        let attempt = || async {
+            let update = lambda.update_function_configuration().function_name(name);
+            let update = update.set_revision_id(revision.clone()).role(&wanted.role);
+            let update = update.runtime(Runtime::from(wanted.runtime.as_str()));
+            let update = update.handler(&wanted.handler).description(&wanted.description);
+            let update = update.memory_size(wanted.memory_mib).timeout(wanted.timeout_seconds);
+            let update = update.environment(wanted.environment()).tracing_config(wanted.tracing());
+            // Empty lists take away what is there.
+            let update = update.set_layers(Some(wanted.layers.clone())).vpc_config(wanted.vpc());
+            let update = update.set_file_system_configs(Some(files.clone()));
+            let update = update.ephemeral_storage(storage.clone()).send().await;
+            update.map_err(|error| failed(&format!("UpdateFunctionConfiguration {name}"), error))
+        };
+        call.aws.budget.run(is_unready_role, attempt).await?;
+        settled(call, context, "the new configuration is there", Failures::Told).await?;
     }
     Ok(())
 }
@@ -440,6 +496,15 @@ async fn publish(call: Call<'_>, wanted: &Function, context: &ApplyContext<'_>) 
             let (waited, last) = (call.aws.budget.time, "it is pending".to_owned());
             let what = format!("version {version} of `{name}`");
             return Err(Error::TooSlow { what, wanted: "active", waited, last });
+        }
+        if answer.state() == Some(&State::Failed) {
+            return Err(Error::Refused {
+                provider: super::NAME,
+                operation: format!("version {version} of `{name}`"),
+                code: answer.state_reason_code().map_or("Failed", |code| code.as_str()).to_owned(),
+                message: answer.state_reason().unwrap_or("it does not say why").to_owned(),
+                is_transient: false,
+            });
         }
         Ok(())
     };

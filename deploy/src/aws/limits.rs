@@ -9,7 +9,7 @@ pub(super) fn capability() -> Capability {
     let mut capability = Capability::new(Provider::Aws)
         .limit(Measure::Memory, 128..=10_240, QUOTAS)
         .limit(Measure::Timeout, 1..=900, QUOTAS)
-        .limit(Measure::Environment, 0..=4_096, QUOTAS);
+        .limit(Measure::Environment, 0..=LARGEST_ENVIRONMENT as u64, QUOTAS);
     capability.reserved_names = vec![
         "AWS_ACCESS_KEY_ID",
         "AWS_DEFAULT_REGION",
@@ -28,5 +28,7 @@ pub(super) fn capability() -> Capability {
     capability
 }
 
+/// Names and values of all environment variables, in bytes. Source: [`QUOTAS`].
+pub(super) const LARGEST_ENVIRONMENT: usize = 4_096;
 /// The largest archive that is sent with a call; a larger one goes through a bucket. In bytes. Source: [`QUOTAS`].
 pub(super) const LARGEST_DIRECT: u64 = 50 * 1024 * 1024;

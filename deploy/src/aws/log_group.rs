@@ -27,17 +27,17 @@ pub(super) const RETENTIONS: &[u64] = &[
     3288, 3653,
 ];
 
-/// Reads: `DescribeLogGroups`, `ListTagsForResource`.
-pub(super) async fn read(call: Call<'_>) -> Result<Option<Found>> {
+/// Reads: `DescribeLogGroups`, `ListTagsForResource`. One without tags is the function's if that is `ours`: Lambda itself makes
+/// such where there is none.
+pub(super) async fn read(call: Call<'_>, ours: bool) -> Result<Option<Found>> {
     let Some(group) = get(call).await? else { return Ok(None) };
     let tags = tags_of(call).await?;
     let properties =
         LogGroup { retention_days: group.retention_in_days(), labels: tags::labels(&tags) };
     let mut found = Found::new(ResourceId::new(KIND, &call.names.log_group), properties);
-    // Lambda itself makes one without tags where there is none.
     found.owner = match tags::scope(&tags) {
-        None => Owner::Part,
-        Some(_) => tags::owner(call, &tags),
+        None if ours => Owner::Part,
+        _ => tags::owner(call, &tags),
     };
     Ok(Some(found))
 }

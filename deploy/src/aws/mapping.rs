@@ -3,8 +3,9 @@
 use super::{
     Call,
     api::{self, failed, gone, is_there_already},
+    function::is_unready_role,
 };
-use crate::{Error, Found, Outputs, Owner, ResourceId, Result, Step};
+use crate::{Error, Found, Outputs, Owner, Resource, ResourceId, Result, Step};
 use aws_sdk_lambda::types::{
     AmazonManagedKafkaEventSourceConfig, DestinationConfig, EndPointType,
     EventSourceMappingConfiguration, EventSourcePosition, Filter, FilterCriteria,
@@ -58,6 +59,11 @@ impl Mapping {
         }
     }
 
+    /// A mapping's consumer group cannot be changed.
+    fn can_become_of(&self, there: &Self) -> bool {
+        self.consumer_group.is_none() || self.consumer_group == there.consumer_group
+    }
+
     /// Streams are read from a place on; queues have none.
     fn has_position(&self) -> bool {
         self.source.as_deref().is_none_or(|source| source.split(':').nth(2) != Some("sqs"))
@@ -78,7 +84,7 @@ impl Mapping {
         let on_failure =
             mapping.destination_config().and_then(|destination| destination.on_failure());
         let partial = mapping.function_response_types();
-        let mut read = Self {
+        Self {
             source: mapping.event_source_arn().map(str::to_owned),
             servers: servers.cloned().unwrap_or_default(),
             topic: mapping.topics().first().cloned(),
@@ -93,32 +99,41 @@ impl Mapping {
             filter: filter.and_then(|filter| filter.pattern()).map(str::to_owned),
             on_failure: on_failure
                 .and_then(|on_failure| on_failure.destination())
+                .filter(|arn| !arn.is_empty())
                 .map(str::to_owned),
             max_retries: mapping.maximum_retry_attempts().filter(|retries| *retries >= 0),
-        };
-        if read.topic.is_none() {
-            read.consumer_group = None;
         }
-        read
     }
 
+    fn is_fifo(&self) -> bool {
+        self.source.as_deref().and_then(|source| source.strip_suffix(".fifo")).is_some()
+    }
+
+    /// Some sources take none, or have one by themselves that is no whole second.
+    fn window(&self) -> Option<i32> {
+        let has_one = self.topic.is_none() && !self.is_fifo();
+        (has_one || self.window_seconds > 0).then_some(self.window_seconds)
+    }
+
+    /// Without any filter, those that are there go: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, read 2026-11.
     fn filters(&self) -> FilterCriteria {
         let filters = self.filter.iter().map(|pattern| Filter::builder().pattern(pattern).build());
-        FilterCriteria::builder().set_filters(Some(filters.collect())).build()
+        let filters: Vec<_> = filters.collect();
+        FilterCriteria::builder().set_filters((!filters.is_empty()).then_some(filters)).build()
     }
 
-    fn destination(&self) -> Option<DestinationConfig> {
-        let arn = self.on_failure.as_ref()?;
+    /// An empty ARN takes away what is there (botocore's model 1.44: `DestinationArn` may be empty).
+    fn destination(&self) -> DestinationConfig {
+        let arn = self.on_failure.clone().unwrap_or_default();
         let on_failure = OnFailure::builder().destination(arn).build();
-        Some(DestinationConfig::builder().on_failure(on_failure).build())
+        DestinationConfig::builder().on_failure(on_failure).build()
     }
 
-    fn responses(&self) -> Vec<FunctionResponseType> {
-        if self.partial_failures {
-            vec![FunctionResponseType::ReportBatchItemFailures]
-        } else {
-            Vec::new()
-        }
+    /// Kafka has none.
+    fn responses(&self) -> Option<Vec<FunctionResponseType>> {
+        let reports =
+            self.partial_failures.then_some(FunctionResponseType::ReportBatchItemFailures);
+        self.topic.is_none().then(|| reports.into_iter().collect())
     }
 
     fn scaling(&self) -> Option<ScalingConfig> {
@@ -135,9 +150,20 @@ impl Mapping {
 }
 
 /// Reads: `ListEventSourceMappings`.
-pub(super) async fn read(call: Call<'_>) -> Result<Vec<Found>> {
+pub(super) async fn read(call: Call<'_>, wanted: &[Resource]) -> Result<Vec<Found>> {
+    // Where none is asked for, AWS makes up a consumer group.
+    let has_group = |key: &str| {
+        wanted.iter().any(|wanted| {
+            wanted.id.kind == KIND
+                && wanted.id.name == key
+                && wanted.properties.contains_key("consumer-group")
+        })
+    };
     let found = all(call).await?.into_iter().map(|mapping| {
-        let properties = Mapping::from_configuration(&mapping);
+        let mut properties = Mapping::from_configuration(&mapping);
+        if !has_group(&properties.key()) {
+            properties.consumer_group = None;
+        }
         let mut found = Found::new(ResourceId::new(KIND, properties.key()), properties);
         found.owner = Owner::Part;
         found.outputs.extend(mapping.uuid.map(|uuid| (UUID.to_owned(), uuid)));
@@ -159,17 +185,25 @@ async fn all(call: Call<'_>) -> Result<Vec<EventSourceMappingConfiguration>> {
     Ok(mappings)
 }
 
-async fn uuid(call: Call<'_>, key: &str) -> Result<Option<String>> {
+async fn get(call: Call<'_>, key: &str) -> Result<Option<(String, Mapping)>> {
     let mut all = all(call).await?.into_iter();
-    let found = all.find(|mapping| Mapping::from_configuration(mapping).key() == key);
-    Ok(found.and_then(|mapping| mapping.uuid))
+    Ok(all.find_map(|mapping| {
+        let there = Mapping::from_configuration(&mapping);
+        if there.key() == key { Some((mapping.uuid?, there)) } else { None }
+    }))
 }
 
 pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
     let wanted: Mapping = super::desired::read(step)?;
     // One that an earlier try made is found by its source.
-    let uuid = match uuid(call, &step.id.name).await? {
-        Some(uuid) => Some(update(call, &wanted, uuid).await?),
+    let uuid = match get(call, &step.id.name).await? {
+        Some((uuid, there)) if wanted.can_become_of(&there) => {
+            Some(update(call, &wanted, &there, uuid).await?)
+        }
+        Some(_) => {
+            delete(call, &step.id.name).await?;
+            create(call, &wanted).await?
+        }
         None => create(call, &wanted).await?,
     };
     Ok(uuid.map(|uuid| (UUID.to_owned(), uuid)).into_iter().collect())
@@ -206,11 +240,11 @@ async fn create(call: Call<'_>, wanted: &Mapping) -> Result<Option<String>> {
         let create = create.set_source_access_configurations(wanted.access());
         let position = wanted.has_position().then_some(EventSourcePosition::TrimHorizon);
         let create = create.set_starting_position(position).batch_size(wanted.batch_size);
-        let create = create.maximum_batching_window_in_seconds(wanted.window_seconds);
-        let create = create.set_function_response_types(Some(wanted.responses()));
-        let create = create
-            .set_scaling_config(wanted.scaling())
-            .set_destination_config(wanted.destination());
+        let create = create.set_maximum_batching_window_in_seconds(wanted.window());
+        let create = create.set_function_response_types(wanted.responses());
+        let destination = wanted.on_failure.is_some().then(|| wanted.destination());
+        let create =
+            create.set_scaling_config(wanted.scaling()).set_destination_config(destination);
         let create = create.set_maximum_retry_attempts(wanted.max_retries);
         let create = create.set_filter_criteria(wanted.filter.is_some().then(|| wanted.filters()));
         let made = create.customize().config_override(api::once()).send().await;
@@ -222,27 +256,30 @@ async fn create(call: Call<'_>, wanted: &Mapping) -> Result<Option<String>> {
             Err(error) => error,
         };
         let may_be_there = error.is_transient() || is_there_already(&error);
-        let there = if may_be_there { uuid(call, &wanted.key()).await? } else { None };
-        there.map_or(Err(error), |uuid| Ok(Some(uuid)))
+        // Where there is none, one of the same source is just going away.
+        let there = if may_be_there { get(call, &wanted.key()).await? } else { None };
+        there.map_or(Err(error), |(uuid, _)| Ok(Some(uuid)))
     };
     call.aws.budget.run(is_worth_it, attempt).await
 }
 
-async fn update(call: Call<'_>, wanted: &Mapping, uuid: String) -> Result<String> {
+async fn update(call: Call<'_>, wanted: &Mapping, there: &Mapping, uuid: String) -> Result<String> {
+    let has_other_window = wanted.window_seconds != there.window_seconds;
+    let window = has_other_window.then_some(wanted.window_seconds);
     let attempt = || async {
         let update = call.aws.clients.lambda.update_event_source_mapping().uuid(&uuid);
         let update = update.function_name(call.names.alias_arn()).batch_size(wanted.batch_size);
-        let update = update.maximum_batching_window_in_seconds(wanted.window_seconds);
-        let update = update.set_function_response_types(Some(wanted.responses()));
+        let update = update.set_maximum_batching_window_in_seconds(window);
+        let update = update.set_function_response_types(wanted.responses());
         // Empty ones take away what is there.
         let scaling = wanted.scaling().unwrap_or_else(|| ScalingConfig::builder().build());
         let update = update.set_scaling_config((!wanted.has_position()).then_some(scaling));
         let update = update.filter_criteria(wanted.filters());
-        let destination =
-            wanted.destination().unwrap_or_else(|| DestinationConfig::builder().build());
-        let update = update.set_destination_config(wanted.has_position().then_some(destination));
-        let retries = wanted.has_position().then(|| wanted.max_retries.unwrap_or(-1));
-        let update = update.set_maximum_retry_attempts(retries.filter(|_| wanted.topic.is_none()));
+        let is_stream = wanted.has_position() && wanted.topic.is_none();
+        let destination = is_stream.then(|| wanted.destination());
+        let update = update.set_destination_config(destination);
+        let retries = is_stream.then(|| wanted.max_retries.unwrap_or(-1));
+        let update = update.set_maximum_retry_attempts(retries);
         let update = update.set_source_access_configurations(wanted.access());
         update
             .send()
@@ -260,14 +297,11 @@ fn is_in_use(error: &Error) -> bool {
 
 /// A role's new policy is not known everywhere at once.
 fn is_worth_it(error: &Error) -> bool {
-    let Error::Refused { code, message, .. } = error else { return error.is_transient() };
-    error.is_transient()
-        || (code == "InvalidParameterValueException"
-            && message.contains("execution role does not have permissions"))
+    error.is_transient() || is_unready_role(error)
 }
 
 pub(super) async fn delete(call: Call<'_>, key: &str) -> Result<Outputs> {
-    let Some(uuid) = uuid(call, key).await? else { return Ok(Outputs::new()) };
+    let Some((uuid, _)) = get(call, key).await? else { return Ok(Outputs::new()) };
     let attempt = || async {
         let deleted =
             call.aws.clients.lambda.delete_event_source_mapping().uuid(&uuid).send().await;

@@ -14,6 +14,8 @@
 //! * Everything invokes the alias `live`, never the function itself.
 //! * A bucket's notifications can only be written all at once: those of others are read and written back; two deployers at the
 //!   same moment could lose one of them.
+//! * An archive of more than 50 MB goes through the bucket `omnifn-<account>-<region>`, which is made where it is not there. It stays
+//!   there, since other functions may share it: a lifecycle rule of the bucket's may remove it, as Lambda keeps a copy.
 //! * A schedule, a notification and a permission carry no tags: they are found by their names, which begin with the function's.
 
 mod api;
@@ -46,8 +48,8 @@ pub use builder::Builder;
 
 use crate::{
     Action, ApplyContext, Capability, Deployment, Error, Found, Identity, Invocation, Invoked,
-    LogPage, LogQuery, Outputs, Permission, Provider, Release, Resource, Result, Scope, Share,
-    Step, retry::Budget,
+    LogPage, LogQuery, Outputs, Owner, Permission, Provider, Release, Resource, Result, Scope,
+    Share, Step, retry::Budget,
 };
 use api::Clients;
 use async_trait::async_trait;
@@ -109,26 +111,33 @@ impl Provider for Aws {
         let mut found = Vec::new();
         // What hangs on something comes after it. Each of these asks for nothing where there cannot be anything.
         found.extend(role::read(call, &names.role).await?);
-        found.extend(log_group::read(call).await?);
         let function = function::read(call).await?;
-        let is_there = function.is_some();
+        let is_ours = function.as_ref().is_some_and(|function| function.owner == Owner::Ours);
+        // What another's function consists of is nobody's business, unless it is to be taken over.
+        let has_parts = is_ours || (function.is_some() && !wanted.is_empty());
+        found.extend(log_group::read(call, is_ours || !wanted.is_empty()).await?);
         found.extend(function);
-        if is_there {
+        let mut connected = Vec::new();
+        if has_parts {
             found.extend(traffic::read(call).await?);
             found.extend(reserved::read(call).await?);
             found.extend(provisioned::read(call).await?);
             found.extend(event_invoke::read(call).await?);
             let permissions = permission::read(call).await?;
-            let connected = permission::sources(&permissions);
+            connected = permission::sources(&permissions);
             found.extend(permissions);
             found.extend(url::read(call).await?);
-            found.extend(mapping::read(call).await?);
+            found.extend(mapping::read(call, wanted).await?);
             found.extend(subscription::read(call, wanted, &connected).await?);
             found.extend(notification::read(call, wanted, &connected).await?);
         }
-        found.extend(rule::read(call, wanted).await?);
+        found.extend(rule::read(call, wanted, &connected).await?);
         found.extend(role::read(call, &names.scheduler_role).await?);
         found.extend(schedule::read(call).await?);
+        // Another function's, whose name begins with this one's.
+        found.retain(|found| {
+            found.owner != Owner::Other || wanted.iter().any(|wanted| wanted.id == found.id)
+        });
         Ok(found)
     }
 
@@ -190,6 +199,6 @@ impl Provider for Aws {
     }
 
     fn permissions(&self, resources: &[Resource]) -> Vec<Permission> {
-        permissions::of(resources)
+        permissions::of(&self.region, resources)
     }
 }

@@ -17,8 +17,10 @@ pub(super) struct Names {
     pub(super) log_group: String,
 }
 
-/// A function's name has at most 64 characters, and so has a role's.
+/// A function's name has at most 64 characters, and so have a role's, a rule's and a schedule's.
 const LONGEST: usize = 64;
+/// What hangs on a trigger begins with the function's name, which leaves room for the trigger's.
+const LONGEST_PREFIX: usize = 44;
 
 impl Names {
     pub(super) fn new(scope: &Scope, identity: &Identity) -> Self {
@@ -33,7 +35,7 @@ impl Names {
             region: identity.region.clone(),
             partition,
             role: function.clone(),
-            scheduler_role: shorten(&format!("{function}-scheduler"), LONGEST),
+            scheduler_role: scheduler_role_of(&function),
             log_group: format!("/aws/lambda/{function}"),
             function,
         }
@@ -66,13 +68,18 @@ impl Names {
 
     /// The name of something that hangs on one trigger of the function, such as a schedule or a rule.
     pub(super) fn of_trigger(&self, trigger: &str) -> String {
-        shorten(&format!("{}-{}", self.function, plain(trigger)), LONGEST)
+        shorten(&format!("{}{}", self.trigger_prefix(), plain(trigger)), LONGEST)
     }
 
     /// The names of all that hang on the function's triggers begin so.
     pub(super) fn trigger_prefix(&self) -> String {
-        format!("{}-", self.function)
+        format!("{}-", shorten(&self.function, LONGEST_PREFIX))
     }
+}
+
+/// The name of the role by which EventBridge Scheduler invokes a function of this name.
+pub(super) fn scheduler_role_of(function: &str) -> String {
+    shorten(&format!("{function}-scheduler"), LONGEST)
 }
 
 pub(super) fn function_name(scope: &Scope) -> String {
@@ -94,6 +101,22 @@ pub(super) fn last(arn: &str) -> &str {
 mod tests {
     use super::Names;
     use crate::{Identity, Scope};
+
+    #[test]
+    fn what_hangs_on_a_trigger_is_found_by_its_prefix_however_long_the_names_are() {
+        let long = "a".repeat(40);
+        for function in ["f", &long, &format!("a{}b", "-".repeat(30))] {
+            let scope = Scope::new("shop", &long, function).unwrap();
+            let names = Names::new(&scope, &Identity::new("123456789012", "eu-west-1"));
+            assert!(names.function.len() <= 64 && names.scheduler_role.len() <= 64, "{names:?}");
+            let triggers = ["nightly", "-".repeat(60).as_str(), "b".repeat(60).as_str()]
+                .map(|trigger| names.of_trigger(trigger));
+            for name in &triggers {
+                assert!(name.len() <= 64 && name.starts_with(&names.trigger_prefix()), "{name}");
+            }
+            assert!(triggers[0] != triggers[1] && triggers[1] != triggers[2], "{triggers:?}");
+        }
+    }
 
     #[test]
     fn names_follow_from_the_scope_and_the_account() {

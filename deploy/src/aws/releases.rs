@@ -18,7 +18,8 @@ pub(super) async fn list(aws: &Aws, scope: &Scope) -> Result<Vec<Release>> {
         traffic::get(aws, &name).await?.map(|alias| traffic::shares(&alias)).unwrap_or_default();
     let releases = versions.iter().rev().map(|version| {
         let mut release = Release::new(version.version().unwrap_or_default());
-        release.created = version.last_modified().map(str::to_owned);
+        // AWS writes `2026-11-25T12:00:00.000+0000`.
+        release.created = version.last_modified().map(|time| time.replace("+0000", "Z"));
         release.sha256 = version.code_sha256().and_then(hex);
         release.percent = shares
             .iter()

@@ -1,6 +1,6 @@
 use super::{
     Call,
-    api::{failed, found, gone, is_there_already},
+    api::{failed, found, gone, is_missing, is_there_already},
     tags::{self, Tags},
 };
 use crate::{Error, Found, Outputs, ResourceId, Result, Step};
@@ -123,12 +123,13 @@ pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
         let untagged = iam.untag_role().role_name(name).set_tag_keys(Some(untag)).send().await;
         untagged.map_err(|error| failed(&format!("UntagRole {name}"), error))?;
     }
-    let policy = iam
-        .put_role_policy()
-        .role_name(name)
-        .policy_name(POLICY)
-        .policy_document(role.policy.to_string());
-    policy.send().await.map_err(|error| failed(&format!("PutRolePolicy {name}"), error))?;
+    let attempt = || async {
+        let put = iam.put_role_policy().role_name(name).policy_name(POLICY);
+        let put = put.policy_document(role.policy.to_string()).send().await;
+        put.map_err(|error| failed(&format!("PutRolePolicy {name}"), error))
+    };
+    // A role that was made a moment ago is not known everywhere.
+    call.aws.budget.run(is_missing, attempt).await?;
     let attached = managed(call, name).await?;
     for arn in role.managed.iter().filter(|arn| !attached.contains(arn)) {
         let attach = iam.attach_role_policy().role_name(name).policy_arn(arn).send().await;

@@ -3,6 +3,7 @@
 use super::{
     Call, NAME,
     api::{failed, found, gone},
+    permission::Source,
     tags::{self, Tags},
 };
 use crate::{Error, Found, Outputs, Resource, ResourceId, Result, Step};
@@ -38,13 +39,25 @@ fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('/').unwrap_or((DEFAULT_BUS, name))
 }
 
-/// Reads, for each bus: `ListRules`; for each rule: `ListTargetsByRule`, `ListTagsForResource`. Rules of a bus that no trigger
-/// names any more are not looked for.
-pub(super) async fn read(call: Call<'_>, wanted: &[Resource]) -> Result<Vec<Found>> {
+/// The bus of a rule's ARN: `arn:aws:events:eu-west-1:123456789012:rule/bus/name`, or `rule/name` of the default one.
+fn bus_of(arn: &str) -> Option<String> {
+    let (_, path) = arn.split_once(":rule/")?;
+    Some(split(path).0.to_owned())
+}
+
+/// Reads, for each bus: `ListRules`; for each rule: `ListTargetsByRule`, `ListTagsForResource`. The buses are the default one, those
+/// of wanted rules and those of rules that may invoke the function.
+pub(super) async fn read(
+    call: Call<'_>,
+    wanted: &[Resource],
+    connected: &[Source],
+) -> Result<Vec<Found>> {
     let events = &call.aws.clients.events;
     let wanted = wanted.iter().filter(|resource| resource.id.kind == KIND);
+    let wanted = wanted.map(|resource| split(&resource.id.name).0.to_owned());
+    let connected = connected.iter().filter(|source| source.principal == PRINCIPAL);
     let mut buses: BTreeSet<String> =
-        wanted.map(|resource| split(&resource.id.name).0.to_owned()).collect();
+        wanted.chain(connected.filter_map(|source| bus_of(&source.arn))).collect();
     buses.insert(DEFAULT_BUS.to_owned());
     let mut all = Vec::new();
     for bus in buses {
@@ -148,4 +161,18 @@ pub(super) async fn delete(call: Call<'_>, step: &Step) -> Result<Outputs> {
     let deleted = events.delete_rule().event_bus_name(bus).name(name).send().await;
     gone(deleted.map_err(|error| failed(&format!("DeleteRule {name}"), error)))?;
     Ok(Outputs::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bus_of;
+
+    #[test]
+    fn a_bus_stands_in_the_arn_of_its_rules() {
+        let bus = |path: &str| bus_of(&format!("arn:aws:events:eu-west-1:123456789012:{path}"));
+        assert_eq!(bus("rule/shop-prod-audit-all").as_deref(), Some("default"));
+        assert_eq!(bus("rule/orders/shop-prod-audit-all").as_deref(), Some("orders"));
+        assert_eq!(bus("rule/aws.partner/x/1/shop").as_deref(), Some("aws.partner/x/1"));
+        assert_eq!(bus("event-bus/orders"), None);
+    }
 }

@@ -1,6 +1,6 @@
 use super::{
     Call,
-    api::{failed, found, gone, is_there_already},
+    api::{failed, found, gone, is_outdated, is_there_already, stale},
     names::ALIAS,
 };
 use crate::{Error, Found, Outputs, Owner, Properties, ResourceId, Result, Share, Step, TRAFFIC};
@@ -122,8 +122,18 @@ pub(super) async fn set(
         lambda.update_alias().function_name(function).name(ALIAS).function_version(&main.release);
     let update = update.routing_config(routing(AliasRoutingConfiguration::builder()));
     let update = update.set_revision_id(revision).send().await;
-    update.map_err(|error| failed(&format!("UpdateAlias {function}:{ALIAS}"), error))?;
-    Ok(())
+    match update.map_err(|error| failed(&format!("UpdateAlias {function}:{ALIAS}"), error)) {
+        Ok(_) => Ok(()),
+        Err(error) if is_outdated(&error) => {
+            // An earlier try, whose answer was lost, may have done it.
+            let there = get(aws, function).await?;
+            let there = there.map(|alias| self::shares(&alias)).unwrap_or_default();
+            let is_done =
+                there.len() == shares.len() && there.iter().all(|share| shares.contains(share));
+            if is_done { Ok(()) } else { Err(stale(&format!("the traffic of `{function}`"))) }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn delete(call: Call<'_>) -> Result<Outputs> {

@@ -262,6 +262,8 @@ impl Triggers {
         } else {
             trigger.names.arn("kinesis", &format!("stream/{stream}"))
         };
+        // Streams are listed without a resource: docs.aws.amazon.com/service-authorization/latest/reference, read 2026-11.
+        self.list_streams("KinesisStreams", "kinesis:ListStreams");
         let read = [
             "kinesis:DescribeStream",
             "kinesis:DescribeStreamSummary",
@@ -295,12 +297,8 @@ impl Triggers {
                 trigger.refuse("stream", "on aws it is missing: the ARN of the table's stream")
             );
         };
-        let read = [
-            "dynamodb:DescribeStream",
-            "dynamodb:GetRecords",
-            "dynamodb:GetShardIterator",
-            "dynamodb:ListStreams",
-        ];
+        let read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
+        self.list_streams("TableStreams", "dynamodb:ListStreams");
         let mapping = Mapping { partial_failures: true, ..Mapping::default() };
         self.stream(
             trigger,
@@ -314,6 +312,14 @@ impl Triggers {
                 dead_letter: database.dead_letter.as_deref(),
             },
         )
+    }
+
+    /// Once, however many streams there are.
+    fn list_streams(&mut self, sid: &str, action: &str) {
+        let list = policy::allow(sid, &[action], &["*".to_owned()]);
+        if !self.statements.contains(&list) {
+            self.statements.push(list);
+        }
     }
 
     /// Kinesis and the streams of tables.

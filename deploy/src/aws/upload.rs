@@ -1,9 +1,9 @@
 use super::{
-    Call,
+    Call, NAME,
     api::{failed, found, is_there_already},
     limits::LARGEST_DIRECT,
 };
-use crate::{ApplyContext, Code, Event, Result};
+use crate::{ApplyContext, Code, Error, Event, Result};
 use aws_sdk_lambda::{primitives::Blob, types::FunctionCode};
 use aws_sdk_s3::{
     primitives::ByteStream,
@@ -19,7 +19,7 @@ pub(super) async fn code(
     let artifact = code.artifact();
     let told = |sent: u64| {
         context.progress.on(Event::Uploaded {
-            provider: super::NAME,
+            provider: NAME,
             scope: call.scope,
             sent,
             all: artifact.size,
@@ -59,8 +59,18 @@ async fn make_bucket(call: Call<'_>, bucket: &str) -> Result<()> {
     let s3 = &call.aws.clients.s3;
     let head =
         s3.head_bucket().bucket(bucket).expected_bucket_owner(&call.names.account).send().await;
-    if found(head.map_err(|error| failed(&format!("HeadBucket {bucket}"), error)))?.is_some() {
-        return Ok(());
+    match found(head.map_err(|error| failed(&format!("HeadBucket {bucket}"), error))) {
+        Ok(Some(_)) => return Ok(()),
+        Ok(None) => {}
+        // The answer to a HEAD has no body that would say more.
+        Err(error) if error.code() == Some("403") => {
+            let message = format!(
+                "the bucket `{bucket}`, through which archives of more than 50 MB go, is another account's, or \
+                 `s3:ListBucket` on it is not allowed"
+            );
+            return Err(Error::Credentials { provider: NAME, message, source: None });
+        }
+        Err(error) => return Err(error),
     }
     let region = call.names.region.as_str();
     // The first region is the one that must not be named.

@@ -1,5 +1,8 @@
 //! Deploying as a whole.
 
+mod aws;
+mod aws_live;
+mod aws_slow;
 mod gcp;
 mod memory;
 mod proxy;

@@ -12,6 +12,8 @@ use crate::command;
 
 /// The Python package that carries AWS's Runtime Interface Emulator.
 const SAM: &str = "aws-sam-cli==1.170.0";
+/// A server that keeps what AWS's APIs are told, and AWS's own client with the models of its services.
+const MOTO: [&str; 2] = ["moto[server]==5.2.5", "boto3==1.44.8"];
 const CLIENT: &str = "github.com/GoogleCloudPlatform/functions-framework-conformance/client@v1.8.8";
 /// The oldest Go that builds `CLIENT`.
 const GO: (u32, u32, u32) = (1, 25, 5);
@@ -63,6 +65,28 @@ pub(super) fn emulator(folder: &Path) -> Result<PathBuf, Missing> {
             .with_context(|| format!("{SAM} holds no {name}"))?;
     }
     Ok(program)
+}
+
+/// Programs of a virtual environment.
+#[derive(Debug)]
+pub(super) struct Moto {
+    pub(super) server: PathBuf,
+    pub(super) python: PathBuf,
+}
+
+/// moto's server and boto3, in a virtual environment of their own.
+pub(super) fn moto(folder: &Path) -> Result<Moto, Missing> {
+    let bin = folder.join("moto/bin");
+    let moto = Moto { server: bin.join("moto_server"), python: bin.join("python") };
+    if !moto.server.exists() {
+        python(&["-m", "venv", "--clear", "moto"], folder)
+            .context("Python 3 with venv is needed to install moto's server")?;
+        println!("installing {}", MOTO.join(" "));
+        let mut install = Command::new(&moto.python);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(MOTO);
+        command::output(&mut install)?;
+    }
+    Ok(moto)
 }
 
 /// Google's conformance client, built by Go.

@@ -1,7 +1,7 @@
 //! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
 //!
-//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, Google's
-//! conformance client by `go install`, its Python clients by pip. One line per check, and a last line `N passed, N failed`.
+//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, boto3 and
+//! Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
 mod emulator;
@@ -11,6 +11,7 @@ mod google;
 mod http;
 mod install;
 mod instances;
+mod moto;
 mod process;
 mod tally;
 
@@ -31,6 +32,9 @@ pub(crate) struct Options {
     /// Leave out the emulator's Managed Instances mode, which needs a mount namespace.
     #[arg(long)]
     skip_instances: bool,
+    /// Leave out deploying to moto's server.
+    #[arg(long)]
+    skip_moto: bool,
     /// Leave out Google's conformance client.
     #[arg(long)]
     skip_google: bool,
@@ -61,6 +65,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 }
             }
             Err(missing) => tally.missing("aws emulator", &missing),
+        }
+    }
+
+    if options.skip_moto {
+        tally.skip("aws deploy", "--skip-moto");
+    } else {
+        match install::moto(&folder) {
+            Ok(installed) => moto::run(&installed, &folder, &mut tally),
+            Err(missing) => tally.missing("aws deploy", &missing),
         }
     }
 
