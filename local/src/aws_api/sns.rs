@@ -74,19 +74,7 @@ pub(super) fn answer(cloud: &Arc<Cloud>, call: &Call) -> Result<Response<Bytes>,
                 topics.iter().map(|(arn, _)| json!({"TopicArn": arn})).collect();
             json!({ "Topics": topics })
         }
-        "GetTopicAttributes" => {
-            let arn = arn("TopicArn")?;
-            let topic = cloud.topics.get(arn).ok_or_else(no_topic)?;
-            let count = subscriptions(cloud, arn).len();
-            let mut attributes = topic.attributes;
-            attributes.extend([
-                ("TopicArn".to_owned(), arn.to_owned()),
-                ("Owner".to_owned(), cloud.account.clone()),
-                ("SubscriptionsConfirmed".to_owned(), count.to_string()),
-                ("SubscriptionsPending".to_owned(), "0".to_owned()),
-            ]);
-            json!({"Attributes": entries(&attributes)})
-        }
+        "GetTopicAttributes" => topic_attributes(cloud, arn("TopicArn")?)?,
         "SetTopicAttributes" => {
             let (name, value) = (arn("AttributeName")?, parameters.get("AttributeValue"));
             let changed = cloud.topics.update(arn("TopicArn")?, |topic| {
@@ -108,20 +96,7 @@ pub(super) fn answer(cloud: &Arc<Cloud>, call: &Call) -> Result<Response<Bytes>,
             listed(cloud, &subscriptions(cloud, topic))
         }
         "ListSubscriptions" => listed(cloud, &cloud.subscriptions.all()),
-        "GetSubscriptionAttributes" => {
-            let arn = arn("SubscriptionArn")?;
-            let subscription = cloud.subscriptions.get(arn).ok_or_else(no_subscription)?;
-            let mut attributes = subscription.attributes;
-            attributes.extend([
-                ("SubscriptionArn".to_owned(), arn.to_owned()),
-                ("TopicArn".to_owned(), subscription.topic),
-                ("Protocol".to_owned(), subscription.protocol),
-                ("Endpoint".to_owned(), subscription.endpoint),
-                ("Owner".to_owned(), cloud.account.clone()),
-                ("PendingConfirmation".to_owned(), "false".to_owned()),
-            ]);
-            json!({"Attributes": entries(&attributes)})
-        }
+        "GetSubscriptionAttributes" => subscription_attributes(cloud, arn("SubscriptionArn")?)?,
         "SetSubscriptionAttributes" => {
             let (name, value) = (arn("AttributeName")?, parameters.get("AttributeValue"));
             check_attribute(name)?;
@@ -133,20 +108,11 @@ pub(super) fn answer(cloud: &Arc<Cloud>, call: &Call) -> Result<Response<Bytes>,
             changed.unwrap_or_else(|| Err(no_subscription()))?
         }
         "Publish" => {
-            let attributes: Map<String, Value> = parameters
-                .list("MessageAttributes.entry")
-                .into_iter()
-                .filter_map(|mut entry| {
-                    let value =
-                        entry.remove("Value.StringValue").or(entry.remove("Value.BinaryValue"))?;
-                    let kind = entry.remove("Value.DataType")?;
-                    Some((entry.remove("Name")?, json!({"Type": kind, "Value": value})))
-                })
-                .collect();
             let topic =
                 parameters.get("TopicArn").or(parameters.get("TargetArn")).unwrap_or_default();
             let subject = parameters.get("Subject");
-            let id = publish(cloud, topic, arn("Message")?, subject, &attributes.into())?;
+            let id =
+                publish(cloud, topic, arn("Message")?, subject, &message_attributes(&parameters))?;
             json!({ "MessageId": id })
         }
         "ListTagsForResource" => {
@@ -168,6 +134,42 @@ pub(super) fn answer(cloud: &Arc<Cloud>, call: &Call) -> Result<Response<Bytes>,
     };
     let namespace = "http://sns.amazonaws.com/doc/2010-03-31/";
     Ok(super::xml_answer(xml::query_answer(namespace, action, &result, &call.request_id)))
+}
+
+fn topic_attributes(cloud: &Cloud, arn: &str) -> Result<Value, Fault> {
+    let topic = cloud.topics.get(arn).ok_or_else(no_topic)?;
+    let mut attributes = topic.attributes;
+    attributes.extend([
+        ("TopicArn".to_owned(), arn.to_owned()),
+        ("Owner".to_owned(), cloud.account.clone()),
+        ("SubscriptionsConfirmed".to_owned(), subscriptions(cloud, arn).len().to_string()),
+        ("SubscriptionsPending".to_owned(), "0".to_owned()),
+    ]);
+    Ok(json!({"Attributes": entries(&attributes)}))
+}
+
+fn subscription_attributes(cloud: &Cloud, arn: &str) -> Result<Value, Fault> {
+    let subscription = cloud.subscriptions.get(arn).ok_or_else(no_subscription)?;
+    let mut attributes = subscription.attributes;
+    attributes.extend([
+        ("SubscriptionArn".to_owned(), arn.to_owned()),
+        ("TopicArn".to_owned(), subscription.topic),
+        ("Protocol".to_owned(), subscription.protocol),
+        ("Endpoint".to_owned(), subscription.endpoint),
+        ("Owner".to_owned(), cloud.account.clone()),
+        ("PendingConfirmation".to_owned(), "false".to_owned()),
+    ]);
+    Ok(json!({"Attributes": entries(&attributes)}))
+}
+
+fn message_attributes(parameters: &Parameters) -> Value {
+    let entries = parameters.list("MessageAttributes.entry").into_iter();
+    let attributes = entries.filter_map(|mut entry| {
+        let value = entry.remove("Value.StringValue").or(entry.remove("Value.BinaryValue"))?;
+        let kind = entry.remove("Value.DataType")?;
+        Some((entry.remove("Name")?, json!({"Type": kind, "Value": value})))
+    });
+    attributes.collect::<Map<_, _>>().into()
 }
 
 fn create(cloud: &Cloud, parameters: &Parameters) -> Result<Value, Fault> {

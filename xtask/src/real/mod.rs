@@ -4,6 +4,7 @@
 //! conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
+mod aws_clients;
 mod emulator;
 mod events;
 mod google;
@@ -22,6 +23,7 @@ use tally::Tally;
 
 /// What to leave out.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
     /// Leave out AWS's Runtime Interface Emulator.
     #[arg(long)]
@@ -29,6 +31,9 @@ pub(crate) struct Options {
     /// Leave out the emulator's Managed Instances mode, which needs a mount namespace.
     #[arg(long)]
     skip_instances: bool,
+    /// Leave out AWS's own clients with the local control plane.
+    #[arg(long)]
+    skip_aws_clients: bool,
     /// Leave out Google's conformance client.
     #[arg(long)]
     skip_google: bool,
@@ -56,6 +61,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
                 }
             }
             Err(missing) => tally.missing("aws emulator", &missing),
+        }
+    }
+
+    if options.skip_aws_clients {
+        tally.skip("aws clients", "--skip-aws-clients");
+    } else {
+        match aws_clients::install(&folder) {
+            Ok(python) => aws_clients::run(&python, &folder, &binaries.orders, &mut tally),
+            Err(missing) => tally.missing("aws clients", &missing),
         }
     }
 

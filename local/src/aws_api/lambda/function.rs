@@ -34,6 +34,8 @@ pub(in crate::aws_api) struct Version {
     pub(in crate::aws_api) active_at: SystemTime,
     /// The last update is done then.
     pub(in crate::aws_api) updated_at: SystemTime,
+    /// The digest of the settings of `$LATEST` from which it was published; its description may be another.
+    pub(in crate::aws_api) origin: String,
     /// The revision while an update is under way, and the one after it.
     pub(in crate::aws_api) revisions: [String; 2],
 }
