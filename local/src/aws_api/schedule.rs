@@ -88,13 +88,26 @@ impl Expression {
             .map_err(|error| error.to_string())
     }
 
-    /// The first time after `time`, in a time zone; none if that never comes.
-    pub(super) fn after(
+    /// When it was due after `last`, up to `now`.
+    pub(super) fn due(
         &self,
-        time: SystemTime,
+        last: SystemTime,
+        now: SystemTime,
         zone: Tz,
         begun: SystemTime,
     ) -> Option<SystemTime> {
+        let minute = |time: SystemTime| {
+            time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60
+        };
+        // Looking for the next time may take long where there is none.
+        if matches!(self, Self::Cron(_)) && minute(last) == minute(now) {
+            return None;
+        }
+        self.after(last, zone, begun).filter(|due| *due <= now)
+    }
+
+    /// The first time after `time`, in a time zone; none if that never comes.
+    fn after(&self, time: SystemTime, zone: Tz, begun: SystemTime) -> Option<SystemTime> {
         match self {
             Self::Rate(rate) => {
                 let since = time.duration_since(begun).unwrap_or_default();
@@ -156,9 +169,23 @@ mod tests {
         check("cron(0 5 ? * MON-FRI *)", UTC, noon, Some("2026-03-05T05:00:00Z"));
         check("cron(0 5 L * ? *)", UTC, noon, Some("2026-03-31T05:00:00Z"));
         check("cron(0 5 1 1 ? 2025)", UTC, noon, None);
+        check("cron(0 5 30 2 ? *)", UTC, noon, None);
         check("cron(0 5 * * ? *)", Europe::Berlin, noon, Some("2026-03-05T04:00:00Z"));
         check("at(2026-03-04T13:00:00)", Europe::Berlin, "2026-03-04T11:00:00Z", Some(noon));
         check("at(2026-03-04T13:00:00)", Europe::Berlin, noon, None);
+    }
+
+    #[test]
+    fn what_was_due_is_found_once() {
+        let time = |text| rfc3339::parse(text).unwrap();
+        let five = Expression::parse("cron(0 5 * * ? *)").unwrap();
+        let due = |last, now| five.due(time(last), time(now), UTC, time(last)).map(rfc3339::format);
+        assert_eq!(
+            due("2026-03-04T04:59:59Z", "2026-03-04T05:00:00Z").as_deref(),
+            Some("2026-03-04T05:00:00Z")
+        );
+        assert_eq!(due("2026-03-04T05:00:00Z", "2026-03-04T05:00:01Z"), None);
+        assert_eq!(due("2026-03-04T05:00:59Z", "2026-03-04T05:01:00Z"), None);
     }
 
     #[test]

@@ -311,8 +311,7 @@ pub(super) fn fire(cloud: &Arc<Cloud>, last: SystemTime, now: SystemTime) {
         let is_time = text("State") == "ENABLED"
             && limit("StartDate").is_none_or(|start| start <= now)
             && limit("EndDate").is_none_or(|end| now <= end);
-        let due =
-            expression.after(last, zone, schedule.created).filter(|due| *due <= now && is_time);
+        let due = expression.due(last, now, zone, schedule.created).filter(|_| is_time);
         let Some(due) = due else { continue };
         deliver(cloud, &schedule, due);
         if matches!(expression, Expression::At(_)) && text("ActionAfterCompletion") == "DELETE" {

@@ -82,10 +82,27 @@ async fn malformed_bodies_are_refused() {
     let answer =
         cloud.lambda(Method::POST, "/2015-03-31/functions", json!({"FunctionName": 5})).await;
     assert_eq!((answer.status(), answer.code()), (400, "ValidationException"));
-    let xml = "<NotificationConfiguration>".repeat(100);
+    let add = crate::client::function("add", "add");
+    for (member, value) in
+        [("LoggingConfig", json!("text")), ("Layers", json!({})), ("VpcConfig", json!([]))]
+    {
+        let cloud = Cloud::with_role().await;
+        let mut add = add.clone();
+        add[member] = value;
+        let answer = cloud.lambda(Method::POST, "/2015-03-31/functions", add).await;
+        assert_eq!((answer.status(), answer.code()), (400, "SerializationException"), "{member}");
+    }
     cloud.send("s3", Method::PUT, "/bucket", &[], String::new()).await.ok();
-    let answer = cloud.send("s3", Method::PUT, "/bucket?notification", &[], xml).await;
-    assert_eq!((answer.status(), answer.code()), (400, "MalformedXML"));
+    for xml in [
+        "<NotificationConfiguration>".repeat(100_000),
+        format!("{}{}", "<a>".repeat(30), "</a>".repeat(30)),
+        "<a><QueueConfiguration/></a>".to_owned(),
+        "<a><QueueConfiguration>text</QueueConfiguration></a>".to_owned(),
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>".to_owned(),
+    ] {
+        let answer = cloud.send("s3", Method::PUT, "/bucket?notification", &[], xml).await;
+        assert_eq!((answer.status(), answer.code()), (400, "MalformedXML"), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -134,8 +134,8 @@ fn put_events(cloud: &Arc<Cloud>, body: &Value) -> Result<Value, Fault> {
 pub(super) fn fire(cloud: &Arc<Cloud>, last: SystemTime, now: SystemTime) {
     for (name, rule) in cloud.rules.all() {
         let expression = rule.schedule.as_deref().and_then(|text| Expression::parse(text).ok());
-        let due = expression.and_then(|expression| expression.after(last, UTC, rule.created));
-        let Some(due) = due.filter(|due| *due <= now && rule.is_enabled()) else { continue };
+        let due = expression.and_then(|expression| expression.due(last, now, UTC, rule.created));
+        let Some(due) = due.filter(|_| rule.is_enabled()) else { continue };
         let event = json!({
             "version": "0",
             "id": identity::uuid(),

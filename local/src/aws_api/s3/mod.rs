@@ -155,12 +155,14 @@ fn set(answer: &mut Response<Bytes>, name: &'static str, value: &str) {
     }
 }
 
+fn malformed() -> Fault {
+    let message =
+        "The XML you provided was not well-formed or did not validate against our published schema";
+    Fault::bad("MalformedXML", message)
+}
+
 /// The call's XML, with its elements as members; those named in `lists` as lists, however often they occur.
 fn parse(call: &Call, lists: &[&str]) -> Result<Value, Fault> {
-    let malformed = || {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema";
-        Fault::bad("MalformedXML", message)
-    };
     let body = payload::decode(call)?;
     if body.len() > LONGEST_DOCUMENT {
         return Err(malformed());

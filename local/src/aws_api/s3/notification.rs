@@ -1,6 +1,6 @@
 //! What a bucket tells of its objects, and to whom: functions, queues and topics.
 
-use super::{bucket, document, empty, parse};
+use super::{bucket, document, empty, malformed, parse};
 use crate::{
     Provider,
     aws_api::{
@@ -55,7 +55,12 @@ pub(super) fn put(cloud: &Cloud, call: &Call, bucket: &str) -> Result<Response<B
     }
     let mut known: Vec<Value> = Vec::new();
     for (kind, target) in KINDS {
-        for configuration in wanted[kind].as_array_mut().into_iter().flatten() {
+        // `wanted[..]` would add what is missing.
+        let those = wanted.get_mut(kind).and_then(Value::as_array_mut);
+        for configuration in those.into_iter().flatten() {
+            if !configuration.is_object() {
+                return Err(malformed());
+            }
             if configuration["Id"].as_str().is_none_or(str::is_empty) {
                 configuration["Id"] = identity::uuid().into();
             }
