@@ -11,6 +11,7 @@ use std::{
     env, fs,
     io::{Cursor, Write as _},
     path::Path,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -148,6 +149,9 @@ pub(crate) async fn send(endpoint: &str, request: Request<String>) -> Answer {
     Answer(Response::from_parts(parts, body.collect().await.unwrap().to_bytes()))
 }
 
+/// The archive of `examples/bare.rs`, as it is sent.
+static BARE: LazyLock<String> = LazyLock::new(|| BASE64_STANDARD.encode(archive(&bare())));
+
 /// What `CreateFunction` takes for the function of `examples/bare.rs`.
 pub(crate) fn function(name: &str, kind: &str) -> Value {
     json!({
@@ -156,7 +160,7 @@ pub(crate) fn function(name: &str, kind: &str) -> Value {
         "Runtime": "provided.al2023",
         "Handler": "bootstrap",
         "Architectures": [architecture()],
-        "Code": {"ZipFile": BASE64_STANDARD.encode(archive(&bare()))},
+        "Code": {"ZipFile": *BARE},
         "Environment": {"Variables": {"OMNIFN_FUNCTION": kind}},
         "Timeout": 5,
     })
