@@ -19,7 +19,24 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let aws = AwsApi::start(options)?;
     println!("{}", aws.endpoint());
-    tokio::signal::ctrl_c().await?;
+    interrupted().await?;
     aws.stop().await;
     Ok(())
+}
+
+#[cfg(unix)]
+async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

@@ -96,7 +96,9 @@ impl Call {
         let query = parts.uri.query().unwrap_or_default();
         let query: BTreeMap<String, String> =
             url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let (service, refusal) = match signed_for(&parts.headers, &query) {
+        let signed = check_host(&parts.headers)
+            .and_then(|()| signed_for(&parts.method, &parts.headers, &query));
+        let (service, refusal) = match signed {
             Ok(service) => (service, None),
             Err(fault) => (Service::guess(parts), Some(fault)),
         };
@@ -155,7 +157,11 @@ impl Call {
 
 /// The service in a signature's scope: `Credential=KEY/20260304/us-east-1/lambda/aws4_request`. Nothing else of the
 /// signature is checked: there is no secret that it could be checked with.
-fn signed_for(headers: &HeaderMap, query: &BTreeMap<String, String>) -> Result<Service, Fault> {
+fn signed_for(
+    method: &Method,
+    headers: &HeaderMap,
+    query: &BTreeMap<String, String>,
+) -> Result<Service, Fault> {
     let header = headers.get("authorization").and_then(|value| value.to_str().ok());
     let credential = match (header, query.get("X-Amz-Credential")) {
         (Some(header), _) => {
@@ -175,8 +181,9 @@ fn signed_for(headers: &HeaderMap, query: &BTreeMap<String, String>) -> Result<S
             let credential = field("Credential");
             credential.ok_or_else(|| incomplete("Authorization header requires 'Credential'"))?
         }
-        (None, Some(credential)) => credential,
-        (None, None) => {
+        // A web page can send a form to any address, but no such header: it must not deploy anything.
+        (None, Some(credential)) if matches!(*method, Method::GET | Method::HEAD) => credential,
+        (None, _) => {
             return Err(Fault::new(
                 StatusCode::FORBIDDEN,
                 "MissingAuthenticationToken",
@@ -197,6 +204,20 @@ fn signed_for(headers: &HeaderMap, query: &BTreeMap<String, String>) -> Result<S
             format!("no service `{service}` here; there are {}", known.join(", ")),
         )
     })
+}
+
+/// A name of somebody else's that leads here would let a web page in.
+fn check_host(headers: &HeaderMap) -> Result<(), Fault> {
+    let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_here = ["127.0.0.1", "localhost"].iter().any(|own| {
+        name.strip_suffix(own).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    });
+    if is_here {
+        return Ok(());
+    }
+    let message = format!("the host is `{name}`, but must be 127.0.0.1 or localhost");
+    Err(Fault::new(StatusCode::FORBIDDEN, "AccessDenied", message))
 }
 
 fn incomplete(message: &str) -> Fault {
@@ -245,15 +266,15 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Parameters, Service, signed_for};
-    use http::HeaderMap;
+    use super::{Parameters, Service, check_host, signed_for};
+    use http::{HeaderMap, Method};
     use std::collections::BTreeMap;
 
     #[track_caller]
     fn check(header: &str, expected: Result<Service, &str>) {
         let mut headers = HeaderMap::new();
         headers.insert("authorization", header.parse().unwrap());
-        let found = signed_for(&headers, &BTreeMap::new());
+        let found = signed_for(&Method::POST, &headers, &BTreeMap::new());
         assert_eq!(found.map_err(|fault| fault.code), expected);
     }
 
@@ -267,8 +288,30 @@ mod tests {
         check(&signed("AK/20260304/lambda"), Err("IncompleteSignature"));
         check("AWS4-HMAC-SHA256 Credential=a/b/c/s3/aws4_request", Err("IncompleteSignature"));
         check("Basic YTpi", Err("IncompleteSignature"));
-        let none = signed_for(&HeaderMap::new(), &BTreeMap::new()).unwrap_err();
+        let none = signed_for(&Method::POST, &HeaderMap::new(), &BTreeMap::new()).unwrap_err();
         assert_eq!((none.status.as_u16(), none.code), (403, "MissingAuthenticationToken"));
+    }
+
+    #[test]
+    fn a_web_page_cannot_call() {
+        let scope = "AK/20260304/us-east-1/s3/aws4_request".to_owned();
+        let query = [("X-Amz-Credential".to_owned(), scope)].into();
+        let none = HeaderMap::new();
+        assert_eq!(signed_for(&Method::GET, &none, &query), Ok(Service::S3));
+        let refused = signed_for(&Method::POST, &none, &query).unwrap_err();
+        assert_eq!(refused.code, "MissingAuthenticationToken");
+        for (host, expected) in [
+            ("127.0.0.1:80", true),
+            ("localhost", true),
+            ("bucket.localhost:80", true),
+            ("evil.example", false),
+            ("evillocalhost", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("host", host.parse().unwrap());
+            assert_eq!(check_host(&headers).is_ok(), expected, "{host}");
+        }
+        assert!(check_host(&none).is_err());
     }
 
     #[test]

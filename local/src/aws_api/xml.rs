@@ -12,6 +12,9 @@ pub(super) enum Lists {
     Flat,
 }
 
+/// The name of a list that is written as a map: `<entry><key/><value/></entry>` for each item, without a tag around them.
+pub(super) const ENTRIES: &str = "entry";
+
 /// `<name>..</name>` with a member for each field; nothing for null.
 pub(super) fn element(name: &str, value: &Value, lists: Lists) -> String {
     let mut text = String::new();
@@ -22,7 +25,7 @@ pub(super) fn element(name: &str, value: &Value, lists: Lists) -> String {
 fn write(text: &mut String, name: &str, value: &Value, lists: Lists) {
     match value {
         Value::Null => {}
-        Value::Array(items) if lists == Lists::Flat => {
+        Value::Array(items) if lists == Lists::Flat || name == ENTRIES => {
             for item in items {
                 write(text, name, item, lists);
             }

@@ -4,6 +4,7 @@
 //! Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
+mod aws_clients;
 mod emulator;
 mod events;
 mod gcp_api;
@@ -35,6 +36,9 @@ pub(crate) struct Options {
     /// Leave out deploying to moto's server.
     #[arg(long)]
     skip_moto: bool,
+    /// Leave out AWS's own clients with the local control plane.
+    #[arg(long)]
+    skip_aws_clients: bool,
     /// Leave out Google's conformance client.
     #[arg(long)]
     skip_google: bool,
@@ -74,6 +78,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         match install::moto(&folder) {
             Ok(installed) => moto::run(&installed, &folder, &mut tally),
             Err(missing) => tally.missing("aws deploy", &missing),
+        }
+    }
+
+    if options.skip_aws_clients {
+        tally.skip("aws clients", "--skip-aws-clients");
+    } else {
+        match aws_clients::install(&folder) {
+            Ok(python) => aws_clients::run(&python, &folder, &binaries.orders, &mut tally),
+            Err(missing) => tally.missing("aws clients", &missing),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn take(
     };
     let folder = folder(cloud, &code);
     if !folder.exists() {
-        let part = folder.with_extension("part");
+        let part = folder.with_extension("unpacking");
         fs::remove_dir_all(&part).ok();
         fs::create_dir_all(&part).map_err(Fault::internal)?;
         let unpacked = unpack(&archive, &part);

@@ -3,7 +3,7 @@
 use crate::aws_api::{Cloud, state::hex};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
@@ -34,6 +34,8 @@ pub(in crate::aws_api) struct Version {
     pub(in crate::aws_api) active_at: SystemTime,
     /// The last update is done then.
     pub(in crate::aws_api) updated_at: SystemTime,
+    /// The digest of the settings of `$LATEST` from which it was published; its description may be another.
+    pub(in crate::aws_api) origin: String,
     /// The revision while an update is under way, and the one after it.
     pub(in crate::aws_api) revisions: [String; 2],
 }
@@ -45,9 +47,9 @@ pub(in crate::aws_api) struct Settings {
     pub(in crate::aws_api) role: String,
     pub(in crate::aws_api) runtime: String,
     pub(in crate::aws_api) handler: String,
-    pub(in crate::aws_api) timeout: u32,
-    pub(in crate::aws_api) memory: u32,
-    pub(in crate::aws_api) ephemeral_storage: u32,
+    pub(in crate::aws_api) timeout_seconds: u32,
+    pub(in crate::aws_api) memory_mib: u32,
+    pub(in crate::aws_api) ephemeral_storage_mib: u32,
     pub(in crate::aws_api) environment: BTreeMap<String, String>,
     /// What is kept and told, but changes nothing here: `VpcConfig`, `TracingConfig` and the like.
     pub(in crate::aws_api) others: BTreeMap<String, Value>,
@@ -79,7 +81,7 @@ impl Version {
     }
 
     pub(in crate::aws_api) fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.settings.timeout.into())
+        Duration::from_secs(self.settings.timeout_seconds.into())
     }
 
     /// Where its output goes.
@@ -105,8 +107,8 @@ impl Version {
             "Handler": self.settings.handler,
             "CodeSize": self.code.size,
             "Description": self.settings.description,
-            "Timeout": self.settings.timeout,
-            "MemorySize": self.settings.memory,
+            "Timeout": self.settings.timeout_seconds,
+            "MemorySize": self.settings.memory_mib,
             "LastModified": lambda_time(self.modified),
             "CodeSha256": self.code.sha256,
             "ConfigSha256": settings_digest(&self.settings),
@@ -117,7 +119,7 @@ impl Version {
             "LastUpdateStatus": if self.is_updating() { "InProgress" } else { "Successful" },
             "PackageType": "Zip",
             "Architectures": [self.code.architecture],
-            "EphemeralStorage": {"Size": self.settings.ephemeral_storage},
+            "EphemeralStorage": {"Size": self.settings.ephemeral_storage_mib},
             "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
             "LoggingConfig": {"LogFormat": "Text"},
         });
@@ -168,25 +170,4 @@ pub(in crate::aws_api) fn arn(cloud: &Cloud, name: &str, qualifier: Option<&str>
 /// As `LastModified` is written: `2026-03-04T05:06:07.089+0000`.
 pub(in crate::aws_api) fn lambda_time(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string()
-}
-
-/// The members of `body` that are kept as they are.
-pub(in crate::aws_api) fn other_settings(body: &Map<String, Value>) -> BTreeMap<String, Value> {
-    const KEPT: &[&str] = &[
-        "CapacityProviderConfig",
-        "DeadLetterConfig",
-        "DurableConfig",
-        "FileSystemConfigs",
-        "ImageConfig",
-        "KMSKeyArn",
-        "Layers",
-        "LoggingConfig",
-        "SnapStart",
-        "TenancyConfig",
-        "TracingConfig",
-        "VpcConfig",
-    ];
-    let kept =
-        body.iter().filter(|(name, value)| KEPT.contains(&name.as_str()) && !value.is_null());
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -44,6 +44,7 @@ pub(super) fn create(cloud: &Arc<Cloud>, body: &Body) -> Result<Value, Fault> {
             modified: now,
             active_at: now + cloud.pending,
             updated_at: now,
+            origin: String::new(),
             revisions: revisions(),
         },
         last_published: 0,

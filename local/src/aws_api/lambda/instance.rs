@@ -240,7 +240,7 @@ impl Instance {
         let mut report = format!(
             "REPORT RequestId: {id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\tMemory Size: {} MB",
             milliseconds.ceil(),
-            self.version.settings.memory
+            self.version.settings.memory_mib
         );
         if let Some(mebibytes) = self.process.id().and_then(peak_memory) {
             let _ = write!(report, "\tMax Memory Used: {mebibytes} MB");
@@ -306,7 +306,7 @@ fn environment(
         .envs(&version.settings.environment)
         .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
         .env("AWS_LAMBDA_FUNCTION_NAME", &version.function)
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", version.settings.memory.to_string())
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", version.settings.memory_mib.to_string())
         .env("AWS_LAMBDA_FUNCTION_VERSION", &version.version)
         .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
         .env("AWS_LAMBDA_LOG_GROUP_NAME", &log.group)

@@ -20,7 +20,7 @@ pub(in crate::aws_api) struct Mapping {
     pub(in crate::aws_api) function: String,
     pub(in crate::aws_api) qualifier: Option<String>,
     pub(in crate::aws_api) batch_size: u32,
-    pub(in crate::aws_api) window: u32,
+    pub(in crate::aws_api) window_seconds: u32,
     pub(in crate::aws_api) enabled: bool,
     pub(in crate::aws_api) partial: bool,
     pub(in crate::aws_api) most_at_once: Option<u32>,
@@ -87,7 +87,7 @@ impl Mapping {
             ),
             "FunctionArn": self.name().arn(cloud),
             "BatchSize": self.batch_size,
-            "MaximumBatchingWindowInSeconds": self.window,
+            "MaximumBatchingWindowInSeconds": self.window_seconds,
             "LastModified": epoch(self.modified),
             "State": state,
             "StateTransitionReason": "USER_INITIATED",
@@ -191,7 +191,7 @@ fn create(cloud: &Cloud, body: &Body) -> Result<Value, Fault> {
         source,
         function: name.function,
         qualifier: name.qualifier,
-        window: 0,
+        window_seconds: 0,
         enabled: true,
         partial: false,
         most_at_once: None,
@@ -240,7 +240,7 @@ fn apply(mapping: &mut Mapping, body: &Body) -> Result<(), Fault> {
         mapping.batch_size = size;
     }
     if let Some(window) = validate::number(body, "MaximumBatchingWindowInSeconds", 0, 300)? {
-        mapping.window = window;
+        mapping.window_seconds = window;
     }
     if let Some(enabled) = body.get("Enabled").and_then(Value::as_bool) {
         mapping.enabled = enabled;
@@ -273,10 +273,10 @@ fn apply(mapping: &mut Mapping, body: &Body) -> Result<(), Fault> {
         if is_fifo && mapping.batch_size > 10 {
             return Err(Fault::parameter("BatchSize must be 10 or less for a FIFO queue"));
         }
-        if is_fifo && mapping.window > 0 {
+        if is_fifo && mapping.window_seconds > 0 {
             return Err(Fault::parameter("Batching window is not supported for FIFO queues"));
         }
-        if mapping.batch_size > 10 && mapping.window == 0 {
+        if mapping.batch_size > 10 && mapping.window_seconds == 0 {
             return Err(Fault::parameter(
                 "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10",
             ));
@@ -316,5 +316,5 @@ fn missing() -> Fault {
 
 /// How long messages may gather.
 pub(in crate::aws_api) fn window(mapping: &Mapping) -> Duration {
-    Duration::from_secs(mapping.window.into())
+    Duration::from_secs(mapping.window_seconds.into())
 }

@@ -1,6 +1,6 @@
 //! What Lambda takes of a function's settings: facts of botocore's model and of dg/gettingstarted-limits.html.
 
-use super::function::{Settings, other_settings};
+use super::function::Settings;
 use crate::aws_api::{Cloud, error::Fault, iam};
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, time::SystemTime};
@@ -64,13 +64,15 @@ pub(super) fn settings(
                 ));
             }
         },
-        timeout: number(body, "Timeout", 1, 900)?.or(old.map(|old| old.timeout)).unwrap_or(3),
-        memory: number(body, "MemorySize", 128, 10_240)?
-            .or(old.map(|old| old.memory))
+        timeout_seconds: number(body, "Timeout", 1, 900)?
+            .or(old.map(|old| old.timeout_seconds))
+            .unwrap_or(3),
+        memory_mib: number(body, "MemorySize", 128, 10_240)?
+            .or(old.map(|old| old.memory_mib))
             .unwrap_or(128),
-        ephemeral_storage: match body.get("EphemeralStorage").and_then(Value::as_object) {
+        ephemeral_storage_mib: match body.get("EphemeralStorage").and_then(Value::as_object) {
             Some(storage) => number(storage, "Size", 512, 10_240)?.unwrap_or(512),
-            None => old.map_or(512, |old| old.ephemeral_storage),
+            None => old.map_or(512, |old| old.ephemeral_storage_mib),
         },
         environment: match body.get("Environment") {
             None | Some(Value::Null) => old.map(|old| old.environment.clone()).unwrap_or_default(),
@@ -78,7 +80,7 @@ pub(super) fn settings(
         },
         others: {
             let mut others = old.map(|old| old.others.clone()).unwrap_or_default();
-            others.extend(other_settings(body));
+            others.extend(others_of(body)?);
             others
         },
     };
@@ -102,6 +104,40 @@ pub(super) fn settings(
         role_can_be_assumed(cloud, &settings.role)?;
     }
     Ok(settings)
+}
+
+/// The members of the call that are kept and told again as they are.
+fn others_of(body: &Map<String, Value>) -> Result<BTreeMap<String, Value>, Fault> {
+    const OBJECTS: &[&str] = &[
+        "CapacityProviderConfig",
+        "DeadLetterConfig",
+        "DurableConfig",
+        "ImageConfig",
+        "LoggingConfig",
+        "SnapStart",
+        "TenancyConfig",
+        "TracingConfig",
+        "VpcConfig",
+    ];
+    const LISTS: &[&str] = &["FileSystemConfigs", "Layers"];
+    const TEXTS: &[&str] = &["KMSKeyArn"];
+    let mut others = BTreeMap::new();
+    for (name, value) in body.iter().filter(|(_, value)| !value.is_null()) {
+        let is = |names: &[&str]| names.contains(&name.as_str());
+        let fits = match value {
+            Value::Object(_) => is(OBJECTS),
+            Value::Array(_) => is(LISTS),
+            Value::String(_) => is(TEXTS),
+            _ => false,
+        };
+        if fits {
+            others.insert(name.clone(), value.clone());
+        } else if is(OBJECTS) || is(LISTS) || is(TEXTS) {
+            let message = format!("`{name}` has another type than its member in the model");
+            return Err(Fault::bad("SerializationException", message));
+        }
+    }
+    Ok(others)
 }
 
 /// A role takes a moment until Lambda knows it; one that does not trust Lambda is never known.

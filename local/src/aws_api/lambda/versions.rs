@@ -2,7 +2,7 @@
 
 use super::{
     Body, check_revision,
-    function::{LATEST, Version},
+    function::{LATEST, Version, settings_digest},
     functions::check_settled,
     name::{Name, not_found, version_key},
     page,
@@ -35,15 +35,14 @@ pub(super) fn publish_now(
     description: Option<&str>,
 ) -> Result<Value, Fault> {
     let function = name.function(cloud)?;
+    let origin = settings_digest(&function.latest.settings);
     let mut settings = function.latest.settings.clone();
     if let Some(description) = description {
         description.clone_into(&mut settings.description);
     }
     let last = function.last_published.to_string();
     if let Some(last) = cloud.versions.get(&version_key(&name.function, &last)) {
-        let mut same = last.settings.clone();
-        same.description.clone_from(&settings.description);
-        if last.code == function.latest.code && same == settings {
+        if last.code == function.latest.code && last.origin == origin {
             return Ok(last.describe(cloud));
         }
     }
@@ -55,6 +54,7 @@ pub(super) fn publish_now(
         modified: now,
         active_at: now + cloud.pending,
         updated_at: now,
+        origin,
         revisions: [identity::uuid(), identity::uuid()],
         ..function.latest
     };
