@@ -64,17 +64,26 @@ impl TraceContext {
     /// Reads AWS X-Ray's form: `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`. Without a parent, the trace's id is
     /// still known.
     pub fn from_xray(value: &str) -> Self {
-        let field = |name: &str| {
-            value.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-        };
-        let root = field("Root").and_then(|root| root.strip_prefix("1-")?.split_once('-'));
+        let (mut root, mut parent, mut sampled) = (None, None, None);
+        for part in value.split(';') {
+            let Some((name, value)) = part.trim().split_once('=') else { continue };
+            let field = match name {
+                "Root" => &mut root,
+                "Parent" => &mut parent,
+                "Sampled" => &mut sampled,
+                _ => continue,
+            };
+            // The first one counts.
+            field.get_or_insert(value);
+        }
+        let root = root.and_then(|root| root.strip_prefix("1-")?.split_once('-'));
         let Some((epoch, unique)) =
             root.filter(|(epoch, unique)| is_hex(epoch, 8) && is_hex(unique, 24))
         else {
             return Self::default();
         };
-        let parent = field("Parent").filter(|parent| is_hex(parent, 16));
-        Self::new(&format!("{epoch}{unique}"), parent, field("Sampled") == Some("1"))
+        let parent = parent.filter(|parent| is_hex(parent, 16));
+        Self::new([epoch, unique], parent, sampled == Some("1"))
     }
 
     /// Reads Google's form: `<32 hex>/<span id in decimal>;o=1`. Without a span, the trace's id is still known.
@@ -85,22 +94,26 @@ impl TraceContext {
             return Self::default();
         }
         let span = span.parse().ok().map(|span: u64| format!("{span:016x}"));
-        Self::new(trace, span.as_deref(), options == "o=1")
+        Self::new([trace, ""], span.as_deref(), options == "o=1")
     }
 
-    /// From a valid trace id, and a span id of 16 hex digits; zeros count as none.
-    fn new(trace: &str, span: Option<&str>, is_sampled: bool) -> Self {
-        let trace = trace.to_ascii_lowercase();
-        if is_zero(&trace) {
+    /// From the two parts of a valid trace id, and a span id of 16 hex digits; zeros count as none.
+    fn new([head, tail]: [&str; 2], span: Option<&str>, is_sampled: bool) -> Self {
+        if is_zero(head) && is_zero(tail) {
             return Self::default();
         }
-        let Some(span) = span.filter(|span| !is_zero(span)) else {
-            let bare = format!("{trace}-{:02}", u8::from(is_sampled));
-            return Self { bare: Some(bare.into()), ..Self::default() };
+        let flags = if is_sampled { "01" } else { "00" };
+        let span = span.filter(|span| !is_zero(span));
+        let mut text = match span {
+            Some(span) => ["00-", head, tail, "-", span, "-", flags].concat(),
+            None => [head, tail, "-", flags].concat(),
         };
-        let mut traceparent = format!("00-{trace}-{span}-{:02}", u8::from(is_sampled));
-        traceparent.make_ascii_lowercase();
-        Self { traceparent: Some(traceparent.into()), ..Self::default() }
+        text.make_ascii_lowercase();
+        let text = Some(text.into());
+        match span {
+            Some(_) => Self { traceparent: text, ..Self::default() },
+            None => Self { bare: text, ..Self::default() },
+        }
     }
 
     /// The trace's id, 32 hex digits; known even where the cloud named no span.

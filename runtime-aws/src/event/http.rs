@@ -133,7 +133,7 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(Event, Origin), Refused<Origin>> 
         })));
     };
     let body = body.or_else(|| Some(event.body.take()?.into_bytes(&bytes)));
-    match request(&event, envelope, body) {
+    match request(&event, envelope, body, &bytes) {
         Ok(request) => Ok((Event::Http(request), Origin::Http(envelope))),
         Err(error) => Err(Refused { error, origin: Origin::Http(envelope) }),
     }
@@ -157,7 +157,12 @@ fn envelope(event: &HttpEvent<'_>) -> Option<Envelope> {
     }
 }
 
-fn request(event: &HttpEvent<'_>, envelope: Envelope, text: Option<Bytes>) -> Result<Request> {
+fn request(
+    event: &HttpEvent<'_>,
+    envelope: Envelope,
+    text: Option<Bytes>,
+    bytes: &Bytes,
+) -> Result<Request> {
     let context = event.request_context.as_ref();
     let (method, place) = match envelope {
         Envelope::V2 => (
@@ -171,7 +176,7 @@ fn request(event: &HttpEvent<'_>, envelope: Envelope, text: Option<Bytes>) -> Re
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| {
         Error::malformed(format!("`{place}` is `{method}`, which is not an HTTP method"))
     })?;
-    let headers = headers(event)?;
+    let headers = headers(event, bytes)?;
     let uri = uri(event, envelope, &headers)?;
     let mut request = Request::new(body(text, event.is_base64_encoded.unwrap_or_default())?);
     *request.method_mut() = method;
@@ -180,13 +185,13 @@ fn request(event: &HttpEvent<'_>, envelope: Envelope, text: Option<Bytes>) -> Re
     Ok(request)
 }
 
-fn headers(event: &HttpEvent<'_>) -> Result<HeaderMap> {
+fn headers(event: &HttpEvent<'_>, bytes: &Bytes) -> Result<HeaderMap> {
     let lists = event.multi_value_headers.as_ref().map_or(&[][..], |pairs| &pairs.0);
     let singles = event.headers.as_ref().map_or(&[][..], |pairs| &pairs.0);
     let mut headers = HeaderMap::with_capacity(lists.len().max(singles.len()) + 1);
     for (name, values) in lists {
         for value in values.as_slice() {
-            headers.append(header_name(&name.0)?, header_value(&name.0, &value.0)?);
+            headers.append(header_name(&name.0)?, shared_value(&name.0, value, bytes)?);
         }
     }
     let had_lists = !headers.is_empty();
@@ -198,16 +203,21 @@ fn headers(event: &HttpEvent<'_>) -> Result<HeaderMap> {
             continue;
         }
         if more.is_empty() {
-            headers.append(key, header_value(&name.0, &first.0)?);
+            headers.append(key, shared_value(&name.0, first, bytes)?);
             continue;
         }
         for value in values.as_slice() {
-            headers.append(key.clone(), header_value(&name.0, &value.0)?);
+            headers.append(key.clone(), shared_value(&name.0, value, bytes)?);
         }
     }
     if let Some(cookies) = event.cookies.as_deref().filter(|cookies| !cookies.is_empty()) {
-        let joined: Vec<&str> = cookies.iter().map(|cookie| &*cookie.0).collect();
-        headers.insert(COOKIE, header_value("cookies", &joined.join("; "))?);
+        let value = if let [only] = cookies {
+            shared_value("cookies", only, bytes)?
+        } else {
+            let joined: Vec<&str> = cookies.iter().map(|cookie| &*cookie.0).collect();
+            header_value("cookies", Bytes::from(joined.join("; ")))?
+        };
+        headers.insert(COOKIE, value);
     }
     Ok(headers)
 }
@@ -218,8 +228,13 @@ fn header_name(name: &str) -> Result<HeaderName> {
     })
 }
 
-fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
-    HeaderValue::from_bytes(value.as_bytes())
+/// A value that is a part of the event, where it holds no escapes.
+fn shared_value(name: &str, value: &Text<'_>, event: &Bytes) -> Result<HeaderValue> {
+    header_value(name, value.clone().into_bytes(event))
+}
+
+fn header_value(name: &str, value: Bytes) -> Result<HeaderValue> {
+    HeaderValue::from_maybe_shared(value)
         .map_err(|_| Error::malformed(format!("`headers.{name}` holds a control character")))
 }
 
@@ -227,22 +242,18 @@ fn header_value(name: &str, value: &str) -> Result<HeaderValue> {
 fn uri(event: &HttpEvent<'_>, envelope: Envelope, headers: &HeaderMap) -> Result<Uri> {
     let mut target = String::with_capacity(128);
     let context = event.request_context.as_ref();
-    let text = |value: &'_ Option<Text<'_>>| value.as_ref().map_or("", |text| &*text.0).to_owned();
     // A client that has no authority sends an empty one (RFC 9110 7.2).
     let host = match headers.get(HOST).filter(|host| !host.is_empty()) {
-        Some(host) => Some(std::str::from_utf8(host.as_bytes()).unwrap_or("\u{fffd}").to_owned()),
-        None => context.map(|context| text(&context.domain_name)).filter(|name| !name.is_empty()),
+        Some(host) => Some(std::str::from_utf8(host.as_bytes()).unwrap_or("\u{fffd}")),
+        None => context
+            .and_then(|context| context.domain_name.as_ref())
+            .map(|name| &*name.0)
+            .filter(|name| !name.is_empty()),
     };
     if let Some(host) = host {
-        if host.contains('@') || host.parse::<Authority>().is_err() {
-            return Err(Error::malformed(format!(
-                "`headers.host` is `{}`, which is not a host",
-                host.escape_debug()
-            )));
-        }
         target.push_str(scheme(headers)?);
         target.push_str("://");
-        target.push_str(&host);
+        target.push_str(host);
     }
     let path = match envelope {
         Envelope::V2 => without_stage(event),
@@ -259,7 +270,24 @@ fn uri(event: &HttpEvent<'_>, envelope: Envelope, headers: &HeaderMap) -> Result
     if target.len() == start + 1 {
         target.truncate(start);
     }
-    target.parse().map_err(|error| {
+    let target = Bytes::from(target);
+    let uri = Uri::from_maybe_shared(target.clone());
+    if let Some(host) = host {
+        // What ends a host, such as a slash, would make something else of the path.
+        let found = uri.as_ref().ok().and_then(Uri::authority).map(Authority::as_str);
+        let is_host = match found {
+            Some(found) => found == host,
+            None => host.parse::<Authority>().is_ok(),
+        };
+        if host.contains('@') || !is_host {
+            return Err(Error::malformed(format!(
+                "`headers.host` is `{}`, which is not a host",
+                host.escape_debug()
+            )));
+        }
+    }
+    uri.map_err(|error| {
+        let target = String::from_utf8_lossy(&target);
         Error::malformed(format!("`{}` is not a URI: {error}", target.escape_debug()))
     })
 }

@@ -50,8 +50,10 @@ fn failure(error: &Error) -> Response {
 fn write(envelope: Envelope, response: Response) -> Vec<u8> {
     let (parts, body) = response.into_parts();
     let body = body.into_whole().unwrap_or_default();
-    // A third more: what base64 takes, and more than most text needs for its escapes.
-    let mut out = Vec::with_capacity(512 + body.len() + body.len() / 3);
+    let text = std::str::from_utf8(&body).ok();
+    // As much as it takes: a large answer then fits where its event was.
+    let length = text.map_or(body.len().div_ceil(3) * 4, |text| text.len() + text::escapes(text));
+    let mut out = Vec::with_capacity(512 + length);
     out.extend_from_slice(br#"{"statusCode":"#);
     out.extend_from_slice(parts.status.as_str().as_bytes());
     match envelope {
@@ -76,7 +78,7 @@ fn write(envelope: Envelope, response: Response) -> Vec<u8> {
             }
         }
     }
-    write_body(&mut out, &body);
+    write_body(&mut out, &body, text);
     out
 }
 
@@ -135,9 +137,9 @@ fn write_list(out: &mut Vec<u8>, headers: &HeaderMap, name: &HeaderName) {
 
 /// Text where the bytes are UTF-8, base64 where they are not: the bytes decide, whatever the media type says, so
 /// that the client gets the very bytes of the answer.
-pub(super) fn write_body(out: &mut Vec<u8>, body: &Bytes) {
+pub(super) fn write_body(out: &mut Vec<u8>, body: &Bytes, text: Option<&str>) {
     out.extend_from_slice(br#","body":"#);
-    if let Ok(text) = std::str::from_utf8(body) {
+    if let Some(text) = text {
         text::write(out, text);
         out.extend_from_slice(br#","isBase64Encoded":false}"#);
         return;

@@ -1,15 +1,18 @@
-//! Large HTTP events: the body is taken out before the rest is read.
+//! HTTP events with a body: it is taken out before the rest is read.
 //!
 //! An HTTP body that is JSON stands in the event as text in which every quote is escaped. A general reader unescapes
-//! that a few bytes at a time; for megabytes this is most of an invocation. Here the body is found and unescaped eight
+//! that a few bytes at a time, into memory that grows; this is much of an invocation, and for megabytes most of it. Here the body is found and unescaped eight
 //! bytes at a time, and the reader sees the event without it. Whatever looks unusual is left to the reader, which
 //! either understands it or says what is wrong.
 
-use super::word::{WORD, controls, equals, find, load, unmarked};
+use super::word::{WORD, controls, equals, find, unmarked};
 use bytes::Bytes;
 
-/// Below this size the reader is as fast.
-const WORTHWHILE: usize = 16 << 10;
+/// Below this size there is no body worth it.
+const WORTHWHILE: usize = 1 << 10;
+
+/// How much text is unescaped before it is appended to the body.
+const BLOCK: usize = 512;
 
 /// An event in two parts.
 pub(super) struct Split {
@@ -104,52 +107,65 @@ fn end_of_value(event: &[u8], mut at: usize) -> Option<usize> {
 /// The text that begins at `start`, and the place of its closing quote; `first` is the place of its first escape.
 /// `None` for what is not JSON.
 fn unescape(event: &[u8], start: usize, first: usize) -> Option<(Vec<u8>, usize)> {
-    // Text never grows by unescaping; the rest is room to write a whole word at the end.
-    let mut out = vec![0; event.len() - start + WORD];
-    let (mut from, mut to) = (first, first - start);
-    out[..to].copy_from_slice(&event[start..first]);
+    // Text never grows by unescaping. What is not written to takes no memory of the machine's.
+    let mut out = Vec::with_capacity(event.len() - start);
+    out.extend_from_slice(&event[start..first]);
+    let mut block = [0; BLOCK + WORD];
+    let (mut from, mut to) = (first, 0);
     loop {
-        if let Some(word) = event.get(from..from + WORD) {
-            out[to..to + WORD].copy_from_slice(word);
-            let plain = unmarked(is_special(load(word)));
+        if to > BLOCK - WORD {
+            out.extend_from_slice(&block[..to]);
+            to = 0;
+        }
+        if let Some(word) = event.get(from..).and_then(<[u8]>::first_chunk) {
+            *block.get_mut(to..)?.first_chunk_mut::<WORD>()? = *word;
+            let plain = unmarked(is_special(u64::from_le_bytes(*word)));
             from += plain;
             to += plain;
             if plain == WORD {
                 continue;
             }
         }
-        match *event.get(from)? {
-            b'\\' => {}
+        // Most escapes are: JSON as text in JSON.
+        if event.get(from..)?.starts_with(b"\\\"") {
+            *block.get_mut(to)? = b'"';
+            from += 2;
+            to += 1;
+            continue;
+        }
+        let (character, length) = match *event.get(from)? {
             b'"' => break,
+            b'\\' => escape(&event[from..])?,
             control if control < 0x20 => return None,
             plain => {
-                out[to] = plain;
+                *block.get_mut(to)? = plain;
                 from += 1;
                 to += 1;
                 continue;
             }
-        }
-        let plain = match event.get(from + 1)? {
-            plain @ (b'"' | b'\\' | b'/') => *plain,
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            b'u' => {
-                let (c, length) = unicode(&event[from..])?;
-                to += c.encode_utf8(&mut out[to..]).len();
-                from += length;
-                continue;
-            }
-            _ => return None,
         };
-        out[to] = plain;
-        to += 1;
-        from += 2;
+        to += character.encode_utf8(block.get_mut(to..)?).len();
+        from += length;
     }
-    out.truncate(to);
+    out.extend_from_slice(&block[..to]);
+    // What is left over is of use to others.
+    out.shrink_to_fit();
     Some((out, from))
+}
+
+/// The character that an escape stands for, and how long the escape is.
+fn escape(raw: &[u8]) -> Option<(char, usize)> {
+    let character = match raw.get(1)? {
+        plain @ (b'"' | b'\\' | b'/') => char::from(*plain),
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'u' => return unicode(raw),
+        _ => return None,
+    };
+    Some((character, 2))
 }
 
 /// The character of `\uXXXX`, or of a surrogate pair of two of them, and how many bytes that takes.

@@ -1,6 +1,6 @@
 //! Text as JSON, written straight into the document that is sent.
 
-use super::word::{WORD, controls, equals, load, unmarked};
+use super::word::{WORD, controls, equals, find, unmarked};
 use std::io::Write as _;
 
 /// How much text is escaped before it is appended to the document.
@@ -10,14 +10,36 @@ const BLOCK: usize = 256;
 pub(super) fn write(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
+    let text = text.as_bytes();
+    let first = find(text, 0, must_escape, is_plain).unwrap_or(text.len());
+    let (plain, rest) = text.split_at(first);
+    out.extend_from_slice(plain);
+    if !rest.is_empty() {
+        write_escaped(out, rest);
+    }
+    out.push(b'"');
+}
+
+/// How many bytes longer `text` gets; controls without a short escape are counted as one byte.
+pub(super) fn escapes(text: &str) -> usize {
+    // In blocks whose counts fit a byte, this is a few vector instructions.
+    let block = |bytes: &[u8]| {
+        let count =
+            bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(u8::from(!is_plain(*byte))));
+        usize::from(count)
+    };
+    text.as_bytes().chunks(255).map(block).sum()
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &[u8]) {
     // An escape takes two bytes, but for controls without a short one; a whole word is written at its end.
     let mut block = [0; 2 * BLOCK + WORD];
-    for piece in text.as_bytes().chunks(BLOCK) {
+    for piece in text.chunks(BLOCK) {
         let (mut from, mut to) = (0, 0);
         while from < piece.len() {
-            if let Some(word) = piece.get(from..from + WORD) {
+            if let Some(word) = piece.get(from..).and_then(<[u8]>::first_chunk::<WORD>) {
                 block[to..to + WORD].copy_from_slice(word);
-                let plain = unmarked(must_escape(load(word)));
+                let plain = unmarked(must_escape(u64::from_le_bytes(*word)));
                 from += plain;
                 to += plain;
                 if plain == WORD {
@@ -52,7 +74,10 @@ pub(super) fn write(out: &mut Vec<u8>, text: &str) {
         }
         out.extend_from_slice(&block[..to]);
     }
-    out.push(b'"');
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte >= 0x20 && byte != b'"' && byte != b'\\'
 }
 
 fn must_escape(word: u64) -> u64 {
@@ -61,7 +86,7 @@ fn must_escape(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::write;
+    use super::{escapes, write};
 
     #[test]
     fn text_is_written_as_serde_json_writes_it() {
@@ -83,6 +108,9 @@ mod tests {
                 let mut out = Vec::new();
                 write(&mut out, &text[start..]);
                 assert_eq!(out, serde_json::to_vec(&text[start..]).unwrap());
+                let controls = text[start..].bytes().filter(|byte| *byte < 0x20).count();
+                let least = text[start..].len() + escapes(&text[start..]);
+                assert!((least + 2..=least + 2 + 4 * controls).contains(&out.len()));
             }
         }
     }

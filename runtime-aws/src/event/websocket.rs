@@ -102,7 +102,7 @@ pub(super) fn accepted(data: Option<&Bytes>) -> Bytes {
     let Some(data) = data else { return Bytes::from_static(br#"{"statusCode":200}"#) };
     let mut out = Vec::with_capacity(64 + data.len() + data.len() / 3);
     out.extend_from_slice(br#"{"statusCode":200"#);
-    write_body(&mut out, data);
+    write_body(&mut out, data, std::str::from_utf8(data).ok());
     out.into()
 }
 

@@ -34,6 +34,16 @@ pub(super) fn find(
     marks: impl Fn(u64) -> u64,
     is_plain: impl Fn(u8) -> bool,
 ) -> Option<usize> {
+    // Most texts are short.
+    let near = at + CHUNK;
+    while at < near {
+        let Some(word) = bytes.get(at..at + WORD) else { break };
+        let plain = unmarked(marks(load(word)));
+        at += plain;
+        if plain < WORD {
+            return Some(at);
+        }
+    }
     // Without a branch for each byte the compiler makes a few vector instructions of it: long text without escapes, such
     // as base64, goes by at many bytes a cycle.
     while let Some(chunk) = bytes.get(at..at + CHUNK) {
