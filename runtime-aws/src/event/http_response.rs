@@ -1,7 +1,6 @@
 //! The answer to an HTTP event, written straight into the document that is sent.
 
 use super::{Reply, http::Envelope, text};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::SET_COOKIE};
 use omnifn_core::{Body, Error, ErrorKind, Outcome, Response, Result};
@@ -145,11 +144,7 @@ pub(super) fn write_body(out: &mut Vec<u8>, body: &Bytes, text: Option<&str>) {
         return;
     }
     out.push(b'"');
-    let start = out.len();
-    out.resize(start + body.len().div_ceil(3) * 4, 0);
-    BASE64_STANDARD
-        .encode_slice(body, &mut out[start..])
-        .expect("the buffer has the size of the encoded bytes");
+    base64_simd::STANDARD.encode_append(body, out);
     out.extend_from_slice(br#"","isBase64Encoded":true}"#);
 }
 
