@@ -154,10 +154,10 @@ impl Supervisor {
             };
             match next {
                 Next::StartAfter(pause) => {
-                    if let Some(command) = self.pause(pause).await {
-                        if self.obey(command).is_break() {
-                            return;
-                        }
+                    if let Some(command) = self.pause(pause).await
+                        && self.obey(command).is_break()
+                    {
+                        return;
                     }
                 }
                 Next::Obey(command) => {

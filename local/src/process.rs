@@ -83,10 +83,11 @@ impl Process {
 
     /// Asks the process to end (SIGTERM, where there is such a thing) and kills it when `grace` is over.
     pub(crate) async fn stop(&mut self, grace: Duration) -> io::Result<ExitStatus> {
-        if !grace.is_zero() && self.ask_to_end() {
-            if let Ok(status) = timeout(grace, self.wait()).await {
-                return status;
-            }
+        if !grace.is_zero()
+            && self.ask_to_end()
+            && let Ok(status) = timeout(grace, self.wait()).await
+        {
+            return status;
         }
         self.child.start_kill()?;
         self.wait().await

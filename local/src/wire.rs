@@ -188,10 +188,10 @@ pub(crate) async fn send_whole(
     limit: usize,
 ) -> Result<Response<Bytes>> {
     let mut request = request.map(Full::new);
-    if !request.headers().contains_key(header::HOST) {
-        if let Ok(host) = HeaderValue::try_from(address.to_string()) {
-            request.headers_mut().insert(header::HOST, host);
-        }
+    if !request.headers().contains_key(header::HOST)
+        && let Ok(host) = HeaderValue::try_from(address.to_string())
+    {
+        request.headers_mut().insert(header::HOST, host);
     }
     let (parts, body) = send(address, request).await?.into_parts();
     match collect(body, limit).await {

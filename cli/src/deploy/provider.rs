@@ -71,8 +71,8 @@ pub(crate) async fn deployer(location: &Location, shell: &Shell) -> Result<Deplo
                 let token = GcpCredentials::Token(LOCAL_KEY.to_owned());
                 builder = builder.region(LOCAL_REGION.1).project(LOCAL_PROJECT).credentials(token);
             } else {
-                builder = region.iter().fold(builder, |builder, region| builder.region(region));
-                builder = project.iter().fold(builder, |builder, project| builder.project(project));
+                builder = region.iter().fold(builder, omnifn_deploy::gcp::GcpBuilder::region);
+                builder = project.iter().fold(builder, omnifn_deploy::gcp::GcpBuilder::project);
             }
             Ok(Deployer::new(builder.build()?))
         }

@@ -115,7 +115,7 @@ pub(crate) fn listener(shell: &Shell) -> Listener {
     Listener::new(move |Notice { function, provider, what }| match what {
         What::Output(Line { text, .. }) => shell.log(&function, function.len(), provider, &text),
         What::Exited { how, .. } => {
-            shell.warn("Exited", &format!("{function} ({provider}): {how}"))
+            shell.warn("Exited", &format!("{function} ({provider}): {how}"));
         }
         What::NotStarted(reason) => {
             shell.warn("Failed", &format!("{function} ({provider}) did not start: {reason}"));

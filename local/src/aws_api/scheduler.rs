@@ -170,14 +170,13 @@ fn settings(cloud: &Cloud, body: &Value) -> Result<Map<String, Value>, Fault> {
     if trusted.is_none() {
         return Err(invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.".to_owned()));
     }
-    if let Some(input) = body["Target"]["Input"].as_str() {
-        if serde_json::from_str::<serde::de::IgnoredAny>(input).is_err()
-            && target.contains(":lambda:")
-        {
-            return Err(invalid(
-                "Invalid RequestPayload: Input must be JSON for a function".to_owned(),
-            ));
-        }
+    if let Some(input) = body["Target"]["Input"].as_str()
+        && serde_json::from_str::<serde::de::IgnoredAny>(input).is_err()
+        && target.contains(":lambda:")
+    {
+        return Err(invalid(
+            "Invalid RequestPayload: Input must be JSON for a function".to_owned(),
+        ));
     }
     let given = SETTINGS.iter().filter_map(|name| {
         let value = body.get(*name).filter(|value| !value.is_null())?;

@@ -184,13 +184,13 @@ fn complete(cloud: &Cloud, subscription: &mut Value) -> Outcome<()> {
         subscription["deadLetterPolicy"]["maxDeliveryAttempts"] = attempts.into();
     }
     if let Some(push) = subscription.get("pushConfig") {
-        if let Some(endpoint) = push["pushEndpoint"].as_str() {
-            if url::Url::parse(endpoint).is_err() {
-                return Err(Failure::field(
-                    "push_config.push_endpoint",
-                    format!("Invalid push endpoint given (endpoint={endpoint})"),
-                ));
-            }
+        if let Some(endpoint) = push["pushEndpoint"].as_str()
+            && url::Url::parse(endpoint).is_err()
+        {
+            return Err(Failure::field(
+                "push_config.push_endpoint",
+                format!("Invalid push endpoint given (endpoint={endpoint})"),
+            ));
         }
         if let Some(account) = push["oidcToken"]["serviceAccountEmail"].as_str() {
             iam::check_account(cloud, account)?;

@@ -68,11 +68,11 @@ impl Call {
             Some("upload") => path.get(1).is_some_and(|next| next == "v2"),
             _ => false,
         };
-        if let (true, Some(last)) = (has_verbs, path.last_mut()) {
-            if let Some((name, found)) = last.rsplit_once(':') {
-                verb = Some(found.to_owned());
-                *last = name.to_owned();
-            }
+        if let (true, Some(last)) = (has_verbs, path.last_mut())
+            && let Some((name, found)) = last.rsplit_once(':')
+        {
+            verb = Some(found.to_owned());
+            *last = name.to_owned();
         }
         let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
         let query = query.into_owned().collect();

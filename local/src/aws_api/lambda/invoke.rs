@@ -174,10 +174,8 @@ fn executed(outcome: Outcome, wants_log: bool) -> Response<Bytes> {
     if failed {
         headers.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
     }
-    if wants_log {
-        if let Ok(log) = HeaderValue::try_from(BASE64_STANDARD.encode(outcome.log)) {
-            headers.insert("x-amz-log-result", log);
-        }
+    if wants_log && let Ok(log) = HeaderValue::try_from(BASE64_STANDARD.encode(outcome.log)) {
+        headers.insert("x-amz-log-result", log);
     }
     answer
 }

@@ -41,10 +41,11 @@ pub(super) fn publish_now(
         description.clone_into(&mut settings.description);
     }
     let last = function.last_published.to_string();
-    if let Some(last) = cloud.versions.get(&version_key(&name.function, &last)) {
-        if last.code == function.latest.code && last.origin == origin {
-            return Ok(last.describe(cloud));
-        }
+    if let Some(last) = cloud.versions.get(&version_key(&name.function, &last))
+        && last.code == function.latest.code
+        && last.origin == origin
+    {
+        return Ok(last.describe(cloud));
     }
     let number = function.last_published + 1;
     let now = SystemTime::now();

@@ -120,10 +120,10 @@ fn place(call: &Call) -> (String, String) {
     let host = call.header("host").unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     let suffixes = [".s3.localhost", ".localhost", ".127.0.0.1"];
-    if let Some(bucket) = suffixes.iter().find_map(|suffix| host.strip_suffix(suffix)) {
-        if bucket != "s3" {
-            return (bucket.to_owned(), decode(path));
-        }
+    if let Some(bucket) = suffixes.iter().find_map(|suffix| host.strip_suffix(suffix))
+        && bucket != "s3"
+    {
+        return (bucket.to_owned(), decode(path));
     }
     let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
     (decode(bucket), decode(key))

@@ -227,11 +227,11 @@ fn take(cloud: &Cloud, queue: &Queue, most: usize, hidden: Duration) -> Vec<Mess
             blocked.extend(group);
             continue;
         }
-        if let Some((target, limit)) = &redrive {
-            if message.receives >= *limit {
-                move_to(cloud, target, &key, message);
-                continue;
-            }
+        if let Some((target, limit)) = &redrive
+            && message.receives >= *limit
+        {
+            move_to(cloud, target, &key, message);
+            continue;
         }
         if taken.len() == most {
             break;

@@ -195,13 +195,14 @@ async fn answer(cloud: &Weak<Cloud>, name: &str, tag: &str, request: Request<Inc
     let Ok(Service { service, .. }) = service::find(&cloud, name) else {
         return refuse(StatusCode::NOT_FOUND, "there is no such service any more");
     };
-    if service["invokerIamDisabled"] != true && !iam::is_public(&cloud, name) {
-        if let Err(why) = authorize(&cloud, name, request.headers()) {
-            let why = format!(
-                "Error: Forbidden. Your client does not have permission to get the requested URL from this server: {why}"
-            );
-            return refuse(StatusCode::FORBIDDEN, &why);
-        }
+    if service["invokerIamDisabled"] != true
+        && !iam::is_public(&cloud, name)
+        && let Err(why) = authorize(&cloud, name, request.headers())
+    {
+        let why = format!(
+            "Error: Forbidden. Your client does not have permission to get the requested URL from this server: {why}"
+        );
+        return refuse(StatusCode::FORBIDDEN, &why);
     }
     let dice = RandomState::new().build_hasher().finish() % 100;
     let dice = i64::try_from(dice).unwrap_or_default();

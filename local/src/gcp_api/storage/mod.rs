@@ -60,12 +60,12 @@ fn check(call: &Call, prefix: &str, current: Option<&Value>) -> Outcome<()> {
     for (field, name) in [("generation", "Generation"), ("metageneration", "Metageneration")] {
         for (condition, wanted) in [("Match", true), ("NotMatch", false)] {
             let parameter = format!("{prefix}{name}{condition}");
-            if let Some(asked) = call.number(&parameter)? {
-                if (number(field) == asked) != wanted {
-                    let message =
-                        "At least one of the pre-conditions you specified did not hold.".to_owned();
-                    return Err(Failure::new(Kind::Unmatched, message));
-                }
+            if let Some(asked) = call.number(&parameter)?
+                && (number(field) == asked) != wanted
+            {
+                let message =
+                    "At least one of the pre-conditions you specified did not hold.".to_owned();
+                return Err(Failure::new(Kind::Unmatched, message));
             }
         }
     }
