@@ -20,17 +20,23 @@ use std::path::{Path, PathBuf};
 /// The clouds on this machine, to which `--stage local` deploys
 ///
 /// They speak the APIs of AWS and of Google, run what is deployed to them, and keep it below the target directory. `deploy --stage
-/// local` starts them where they do not run, and `dev` serves them as long as it runs.
+/// local` starts them where they do not run.
 #[derive(Debug, Subcommand)]
 #[command(after_help = EXAMPLES)]
 pub(crate) enum Local {
     /// Start them in the background
+    #[command(
+        after_help = "Example:\n  cargo omnifn local start && cargo omnifn deploy --stage local"
+    )]
     Start(Where),
     /// Serve them here until Ctrl-C, and show what functions write
+    #[command(after_help = "Example:\n  cargo omnifn local serve")]
     Serve(Where),
     /// Tell where they answer; ends with 1 if they do not run
+    #[command(after_help = "Example:\n  cargo omnifn local status --format json")]
     Status(Where),
     /// End them; what was deployed is kept
+    #[command(after_help = "Example:\n  cargo omnifn local stop")]
     Stop(Where),
 }
 
