@@ -56,7 +56,8 @@ pub(crate) fn run() -> Result<()> {
 
 fn rules() -> Result<Vec<Rule>> {
     let mut rules = vec![
-        Rule::new("omnifn", &["--all-features"], NOT_IN_A_FUNCTION),
+        // All that a function may ask for: `deploy` is for programs that deploy.
+        Rule::new("omnifn", &["--features", "otlp,stream,testing,tower"], NOT_IN_A_FUNCTION),
         Rule::new("hello", &[], NOT_IN_A_FUNCTION),
         Rule::new("hello", &[], WITH_OTLP),
         Rule::new("omnifn-core", &["--all-features"], NOT_IN_CORE),
