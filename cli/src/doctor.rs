@@ -3,6 +3,12 @@
 use crate::{
     answers::{lines, table},
     args::Format,
+    env::{
+        AWS_ACCESS_KEY_ID, AWS_CONFIG_FILE, AWS_CONTAINER_CREDENTIALS_FULL_URI,
+        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_PROFILE, AWS_SECRET_ACCESS_KEY,
+        AWS_SHARED_CREDENTIALS_FILE, AWS_WEB_IDENTITY_TOKEN_FILE, CLOUDSDK_CONFIG,
+        GOOGLE_APPLICATION_CREDENTIALS, PATH, RUSTC,
+    },
     exit::Exit,
     project,
     shell::Shell,
@@ -110,7 +116,7 @@ fn rows() -> Vec<Row> {
 const INSTALL: &str = "install Rust from https://rustup.rs";
 
 fn rustc() -> String {
-    env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned())
+    env::var(RUSTC).unwrap_or_else(|_| "rustc".to_owned())
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
@@ -146,7 +152,7 @@ fn library(architecture: &'static str, folder: Option<&str>, remedy: &'static st
 
 fn on_path(what: &'static str, remedy: &'static str) -> Row {
     let file = format!("{what}{}", env::consts::EXE_SUFFIX);
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::var_os(PATH).unwrap_or_default();
     let found =
         env::split_paths(&path).map(|folder| folder.join(&file)).find(|file| file.is_file());
     match found {
@@ -184,31 +190,31 @@ fn home() -> Option<PathBuf> {
 
 /// Where the SDK's chain would find some first; their values are not read.
 fn aws() -> Option<String> {
-    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
+    if is_set(AWS_ACCESS_KEY_ID) && is_set(AWS_SECRET_ACCESS_KEY) {
         return Some("variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned());
     }
     for name in [
-        "AWS_WEB_IDENTITY_TOKEN_FILE",
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        AWS_WEB_IDENTITY_TOKEN_FILE,
+        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI,
     ] {
         if is_set(name) {
             return Some(format!("variable {name}"));
         }
     }
     let own = |name: &str| home().map(|home| home.join(".aws").join(name));
-    let profile = env::var("AWS_PROFILE").unwrap_or_else(|_| "default".to_owned());
-    let found = file("AWS_SHARED_CREDENTIALS_FILE", own("credentials"))
-        .or_else(|| file("AWS_CONFIG_FILE", own("config")))?;
+    let profile = env::var(AWS_PROFILE).unwrap_or_else(|_| "default".to_owned());
+    let found = file(AWS_SHARED_CREDENTIALS_FILE, own("credentials"))
+        .or_else(|| file(AWS_CONFIG_FILE, own("config")))?;
     Some(format!("profile `{profile}` in {}", found.display()))
 }
 
 /// The same for Google's application default credentials.
 fn google() -> Option<String> {
-    if let Some(found) = file("GOOGLE_APPLICATION_CREDENTIALS", None) {
+    if let Some(found) = file(GOOGLE_APPLICATION_CREDENTIALS, None) {
         return Some(format!("GOOGLE_APPLICATION_CREDENTIALS: {}", found.display()));
     }
-    let folder = env::var_os("CLOUDSDK_CONFIG").map(PathBuf::from);
+    let folder = env::var_os(CLOUDSDK_CONFIG).map(PathBuf::from);
     let folder = folder.or_else(|| home().map(|home| home.join(".config").join("gcloud")))?;
     let found = folder.join("application_default_credentials.json");
     found.is_file().then(|| format!("application default credentials: {}", found.display()))

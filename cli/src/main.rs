@@ -10,6 +10,7 @@ mod config;
 mod deploy;
 mod dev;
 mod doctor;
+mod env;
 mod error;
 mod event;
 mod exit;

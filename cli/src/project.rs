@@ -1,6 +1,9 @@
 //! The cargo workspace: its packages, and which of them are function crates.
 
-use crate::error::{Error, Result};
+use crate::{
+    env,
+    error::{Error, Result},
+};
 use serde::Deserialize;
 use std::{
     collections::BTreeSet,
@@ -41,7 +44,7 @@ struct Target {
 
 /// The user's cargo: the one that started us, if one did.
 pub(crate) fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    std::env::var_os(env::CARGO).unwrap_or_else(|| "cargo".into())
 }
 
 impl Project {

@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Color, Format, Output},
+    env::CARGO_TERM_COLOR,
     error::Error,
 };
 use anstream::ColorChoice;
@@ -29,7 +30,7 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn new(output: &Output) -> Self {
-        let color = match (output.color, std::env::var("CARGO_TERM_COLOR").as_deref()) {
+        let color = match (output.color, std::env::var(CARGO_TERM_COLOR).as_deref()) {
             (Color::Auto, Ok("always")) => Color::Always,
             (Color::Auto, Ok("never")) => Color::Never,
             (color, _) => color,

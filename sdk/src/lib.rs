@@ -70,6 +70,7 @@
 //! `testing` brings the test kit `omnifn::testing` and belongs into `[dev-dependencies]`, `deploy` brings `omnifn::deploy`, for
 //! programs that bring functions to the clouds.
 
+mod env;
 mod log;
 #[cfg(feature = "otlp")]
 mod otlp;

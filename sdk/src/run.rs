@@ -2,12 +2,9 @@
 use crate::log;
 #[cfg(feature = "otlp")]
 use crate::otlp;
-use crate::{platforms, threads};
+use crate::{env::OMNIFN_MANIFEST, platforms, threads};
 use omnifn_core::{App, Environment, Error, FromEvent, Handler, Host, Result, Signal};
 use std::{env, io::Write as _, process};
-
-/// Started with this variable set to `1`, a binary prints its [`Manifest`](omnifn_core::Manifest) and ends.
-const OMNIFN_MANIFEST: &str = "OMNIFN_MANIFEST";
 
 /// Runs a handler, or an [`App`] of several, wherever it finds itself: the whole of a `main`.
 ///

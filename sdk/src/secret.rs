@@ -1,9 +1,6 @@
-use crate::platforms;
+use crate::{env::OMNIFN_SECRETS, platforms};
 use omnifn_core::{Environment, Error, Result, Secret};
 use std::{env, path::Path};
-
-/// A folder with one file for each secret, for use outside a cloud.
-const OMNIFN_SECRETS: &str = "OMNIFN_SECRETS";
 
 /// Reads a secret from where the platform keeps it.
 ///

@@ -1,10 +1,7 @@
-use crate::platforms;
+use crate::{env::OMNIFN_THREADS, platforms};
 use omnifn_core::{App, Environment, Result};
 use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Runtime};
-
-/// Worker threads of the async runtime. Wins over [`App::threads`].
-const OMNIFN_THREADS: &str = "OMNIFN_THREADS";
 
 /// One thread where one invocation runs at a time, however many CPUs there seem to be (Lambda shows two even to
 /// small functions), and where the CPU quota is one; else one for each CPU.

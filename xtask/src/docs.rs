@@ -12,7 +12,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::command::{self, cargo};
+use crate::{
+    command::{self, cargo},
+    reference,
+};
 
 /// Parts of documents.
 #[derive(Debug, Args)]
@@ -25,18 +28,47 @@ pub(crate) struct Options {
     root: PathBuf,
 }
 
-/// A part of a document, and the cargo command that prints it.
+/// A part of a document.
 struct Part {
     document: &'static str,
     name: &'static str,
-    command: &'static [&'static str],
+    make: fn() -> Result<String>,
 }
 
-const PARTS: &[Part] = &[Part {
-    document: "README.md",
-    name: "platforms",
-    command: &["run", "--quiet", "-p", "omnifn-tests", "--example", "platforms"],
-}];
+const PARTS: &[Part] = &[
+    Part {
+        document: "README.md",
+        name: "platforms",
+        make: || {
+            command::output(cargo().args([
+                "run",
+                "-q",
+                "-p",
+                "omnifn-tests",
+                "--example",
+                "platforms",
+            ]))
+        },
+    },
+    Part {
+        document: "docs/configuration.md",
+        name: "configuration",
+        make: || reference::configuration(&omnifn(&["config", "schema"])?),
+    },
+    Part { document: "docs/environment.md", name: "environment", make: reference::environment },
+    Part {
+        document: "docs/errors.md",
+        name: "errors",
+        make: || reference::errors(&omnifn(&["explain", "--format", "json"])?),
+    },
+];
+
+/// What the command line prints.
+fn omnifn(arguments: &[&str]) -> Result<String> {
+    command::output(
+        cargo().args(["run", "-q", "-p", "cargo-omnifn", "--", "omnifn"]).args(arguments),
+    )
+}
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let mut stale = vec![];
@@ -45,7 +77,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let shown = path.display();
         let before =
             fs::read_to_string(&path).with_context(|| format!("{shown} cannot be read"))?;
-        let content = command::output(cargo().args(part.command))?;
+        let content = (part.make)().with_context(|| format!("{} of {shown}", part.name))?;
         let after = replace(&before, part.name, &content).with_context(|| shown.to_string())?;
         if after == before {
             println!("{} of {}: up to date", part.name, part.document);

@@ -9,6 +9,7 @@ mod deny;
 mod docs;
 mod fuzz;
 mod real;
+mod reference;
 mod size;
 mod tree;
 

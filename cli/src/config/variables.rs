@@ -6,13 +6,11 @@ use super::{
 };
 use crate::{
     check::rules,
+    env::OMNIFN_CONFIG,
     error::{Error, Result},
     suggest,
 };
 use serde_json::Value;
-
-/// What variables begin with; `__` steps into a table: `OMNIFN_CONFIG__FUNCTIONS__SHIP__MEMORY=512MiB`.
-pub(crate) const PREFIX: &str = "OMNIFN_CONFIG__";
 
 /// Tables of a user's own names, where names that are not known yet are taken as they are written.
 const FREE: &[&str] = &["env", "secrets", "labels"];
@@ -32,11 +30,11 @@ impl Overrides<'_> {
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<Node> {
         let mut variables: Vec<_> =
-            variables.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+            variables.filter(|(name, _)| name.starts_with(OMNIFN_CONFIG)).collect();
         variables.sort();
         let mut root = Node::table(Place::BuiltIn);
         for (name, text) in variables {
-            let path: Vec<&str> = name[PREFIX.len()..].split("__").collect();
+            let path: Vec<&str> = name[OMNIFN_CONFIG.len()..].split("__").collect();
             self.set(&mut root, &path, &text, &Place::Variable(name.clone()))?;
         }
         Ok(root)
@@ -152,7 +150,7 @@ fn normal(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Overrides, PREFIX};
+    use super::{OMNIFN_CONFIG, Overrides};
     use crate::config::{node::Node, read, schema};
     use serde_json::{Value, json};
 
@@ -164,8 +162,8 @@ mod tests {
                 .unwrap();
         let functions = ["create-order".to_owned()];
         let overrides = Overrides { document: &document, written: &written, functions: &functions };
-        let set =
-            overrides.in_environment([(format!("{PREFIX}{name}"), text.to_owned())].into_iter());
+        let set = overrides
+            .in_environment([(format!("{OMNIFN_CONFIG}{name}"), text.to_owned())].into_iter());
         match (set, expected) {
             (Ok(node), Ok(expected)) => assert_eq!(Node::to_json(&node), expected),
             (Err(error), Err(expected)) => {

@@ -2,6 +2,7 @@
 
 use super::{Session, build::Program};
 use crate::{
+    env::AWS_REGION,
     error::{Error, Result},
     shell::Shell,
     suggest,
@@ -166,8 +167,7 @@ impl<'a> Functions<'a> {
                 Options {
                     port: self.next_port()?,
                     time_limit: self.session.selection.timeout,
-                    region: std::env::var("AWS_REGION")
-                        .unwrap_or_else(|_| Options::default().region),
+                    region: std::env::var(AWS_REGION).unwrap_or_else(|_| Options::default().region),
                     listener: listener(self.session.shell, label, width),
                 },
             ));

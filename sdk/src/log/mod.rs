@@ -14,6 +14,7 @@ mod tests;
 #[cfg(feature = "otlp")]
 pub(crate) use layer::LineLayer;
 
+use crate::env;
 use fields::{Fields, Invocation, OtherSpan, SpanFields, is_invocation};
 use filter::{Filter, level_of};
 use line::{Exported, Format, Line};
@@ -46,7 +47,7 @@ pub(crate) fn init(environment: &Environment) {
 
 /// What is done once lines are written: panics become some, and what of the settings could not be read is told.
 pub(crate) fn started(lines: &Arc<Lines>, unread: &[String], environment: &Environment) {
-    if environment.get("RUST_BACKTRACE").is_none_or(|value| value == "0") {
+    if environment.get(env::RUST_BACKTRACE).is_none_or(|value| value == "0") {
         panic::log(lines);
     }
     if !unread.is_empty() {
@@ -126,17 +127,17 @@ fn sort(scope: Vec<SpanFields>) -> (Option<Invocation>, Vec<Arc<OtherSpan>>) {
 }
 
 fn filter(environment: &Environment) -> (Filter, Vec<String>) {
-    if let Some(level) = environment.get("AWS_LAMBDA_LOG_LEVEL").and_then(level_of) {
+    if let Some(level) = environment.get(env::AWS_LAMBDA_LOG_LEVEL).and_then(level_of) {
         return (Filter::new(level), vec![]);
     }
-    let (filter, unread) = Filter::parse(environment.get("RUST_LOG").unwrap_or_default());
+    let (filter, unread) = Filter::parse(environment.get(env::RUST_LOG).unwrap_or_default());
     (filter, unread.into_iter().map(str::to_owned).collect())
 }
 
 fn format(environment: &Environment) -> Format {
     let is_lambda = environment.get("AWS_LAMBDA_RUNTIME_API").is_some();
     let is_json = |text: &str| text.eq_ignore_ascii_case("json");
-    if environment.get("AWS_LAMBDA_LOG_FORMAT").is_some_and(is_json) {
+    if environment.get(env::AWS_LAMBDA_LOG_FORMAT).is_some_and(is_json) {
         return Format::Lambda;
     }
     if environment.get("K_SERVICE").is_none() || is_lambda {
@@ -144,13 +145,13 @@ fn format(environment: &Environment) -> Format {
     }
     // Where nobody says, the trace's id stands alone, which finds it as well in a search.
     let project =
-        environment.get("GOOGLE_CLOUD_PROJECT").or_else(|| environment.get("GCP_PROJECT"));
+        environment.get(env::GOOGLE_CLOUD_PROJECT).or_else(|| environment.get(env::GCP_PROJECT));
     // The values by which Google's own frameworks mean yes. They are silent unless asked; we unless asked not to be.
     let is_yes = |text: &str| {
         ["y", "yes", "t", "true", "on", "1"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
     };
     Format::Google {
         project: project.map(str::to_owned),
-        has_execution_id: environment.get("LOG_EXECUTION_ID").is_none_or(is_yes),
+        has_execution_id: environment.get(env::LOG_EXECUTION_ID).is_none_or(is_yes),
     }
 }

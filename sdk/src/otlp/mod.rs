@@ -8,6 +8,7 @@ mod client;
 mod trace;
 
 use crate::{
+    env,
     log::{self, LineLayer, Lines},
     platforms,
 };
@@ -23,18 +24,8 @@ use opentelemetry_sdk::{
 use std::sync::Arc;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Where spans are sent: the whole address, such as `http://localhost:4318/v1/traces`.
-const TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
-/// Where the collector is: `http://localhost:4318`. Spans are sent to `/v1/traces` there.
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// `http/protobuf` if set: it is what we speak.
-const PROTOCOLS: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
-/// `true` switches all of it off.
-const SDK_DISABLED: &str = "OTEL_SDK_DISABLED";
-/// `none` switches it off too.
-const TRACES_EXPORTER: &str = "OTEL_TRACES_EXPORTER";
-/// Read by OpenTelemetry's SDK.
-const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+const PROTOCOLS: [&str; 2] =
+    [env::OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, env::OTEL_EXPORTER_OTLP_PROTOCOL];
 
 /// Sets the subscriber, unless there is one: lines, and spans to the collector where the environment names one.
 pub(crate) fn init(app: App, environment: &Environment) -> App {
@@ -58,13 +49,13 @@ fn is_wanted(environment: &Environment) -> bool {
         environment.get(name).is_some_and(|set: &str| set.eq_ignore_ascii_case(value))
     };
     endpoint(environment).is_some()
-        && !is_set(SDK_DISABLED, "true")
-        && !is_set(TRACES_EXPORTER, "none")
+        && !is_set(env::OTEL_SDK_DISABLED, "true")
+        && !is_set(env::OTEL_TRACES_EXPORTER, "none")
 }
 
 /// The variable that says where to, and what it says.
 fn endpoint(environment: &Environment) -> Option<(&'static str, &str)> {
-    [TRACES_ENDPOINT, ENDPOINT]
+    [env::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, env::OTEL_EXPORTER_OTLP_ENDPOINT]
         .into_iter()
         .find_map(|name| environment.get(name).map(|endpoint| (name, endpoint)))
 }
@@ -91,7 +82,8 @@ impl Export {
         let mut provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_span_processor(buffer.clone());
-        if environment.get("AWS_LAMBDA_RUNTIME_API").is_some() && environment.get(SAMPLER).is_none()
+        if environment.get("AWS_LAMBDA_RUNTIME_API").is_some()
+            && environment.get(env::OTEL_TRACES_SAMPLER).is_none()
         {
             // Unless X-Ray's own tracing is on, Lambda says of every trace that it is not sampled.
             provider = provider.with_sampler(Sampler::AlwaysOn);
@@ -150,18 +142,18 @@ fn check(environment: &Environment) -> Result<()> {
 fn resource(environment: &Environment) -> Resource {
     let detected = Resource::builder().build();
     let get = |names: &[&str]| names.iter().find_map(|name| environment.get(name));
-    let name = get(&["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE"]);
+    let name = get(&[env::AWS_LAMBDA_FUNCTION_NAME, "K_SERVICE"]);
     let platform = platforms::detect(environment).map(omnifn_core::Platform::name);
-    let memory = environment.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+    let memory = environment.get(env::AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
     let memory = memory.and_then(|mebibytes| mebibytes.parse::<i64>().ok());
     let known: [(&'static str, Option<opentelemetry::Value>); 8] = [
         (
             "service.name",
-            get(&["AWS_LAMBDA_FUNCTION_NAME", "K_SERVICE", "OMNIFN_FUNCTION"]).map(owned),
+            get(&[env::AWS_LAMBDA_FUNCTION_NAME, "K_SERVICE", "OMNIFN_FUNCTION"]).map(owned),
         ),
         ("faas.name", name.map(owned)),
         ("faas.version", get(&["AWS_LAMBDA_FUNCTION_VERSION", "K_REVISION"]).map(owned)),
-        ("faas.instance", get(&["AWS_LAMBDA_LOG_STREAM_NAME"]).map(owned)),
+        ("faas.instance", get(&[env::AWS_LAMBDA_LOG_STREAM_NAME]).map(owned)),
         ("faas.max_memory", memory.map(|mebibytes| mebibytes.saturating_mul(1 << 20).into())),
         ("cloud.platform", platform.map(Into::into)),
         ("cloud.provider", platform.and_then(|name| Some(name.split_once('_')?.0.into()))),
