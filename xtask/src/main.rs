@@ -11,6 +11,7 @@ mod fuzz;
 mod real;
 mod reference;
 mod size;
+mod start;
 mod tree;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Verb {
     Docs(docs::Options),
     /// The book in `docs/`, by mdBook (installed below `target/tools`), and whether its links lead somewhere.
     Book,
+    /// Follow `docs/start.md` to the letter, in an empty folder: from a new function to its removal from both clouds' interfaces.
+    Start,
     /// The measurements of `bench/`.
     Bench(bench::Options),
 }
@@ -63,6 +66,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Tree => tree::run(),
         Verb::Deny => deny::run(),
         Verb::Book => book::run(),
+        Verb::Start => start::run(),
         Verb::Fuzz(options) => fuzz::run(&options),
         Verb::Real(options) => real::run(&options),
         Verb::Size => size::run(),
