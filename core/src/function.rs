@@ -30,7 +30,11 @@ pub struct Function {
 
 trait Invoke: Send + Sync {
     fn takes_cloud_batches(&self) -> bool;
-    fn invoke(&self, event: Event, context: Context) -> BoxFuture<'_, Result<Outcome>>;
+    fn invoke(
+        self: Arc<Self>,
+        event: Event,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Outcome>>;
 }
 
 struct Typed<E, H>(H, PhantomData<fn(E)>);
@@ -40,7 +44,11 @@ impl<E: FromEvent, H: Handler<E>> Invoke for Typed<E, H> {
         E::TAKES_CLOUD_BATCHES
     }
 
-    fn invoke(&self, event: Event, context: Context) -> BoxFuture<'_, Result<Outcome>> {
+    fn invoke(
+        self: Arc<Self>,
+        event: Event,
+        context: Context,
+    ) -> BoxFuture<'static, Result<Outcome>> {
         Box::pin(async move {
             let event = E::from_event(event)?;
             let answer = self.0.call(event, context).await.into_output();
@@ -83,50 +91,61 @@ impl Function {
     /// # Errors
     /// The handler's error; of kind [`Panicked`](crate::ErrorKind::Panicked) if it panicked; a refusal if the
     /// event is of another trigger.
-    pub async fn invoke(&self, event: Event, mut context: Context) -> Result<Outcome> {
+    // No `async fn`: what it is given goes straight into the handler's box, not from one future into the next.
+    pub fn invoke(
+        &self,
+        event: Event,
+        mut context: Context,
+    ) -> impl Future<Output = Result<Outcome>> + Send + use<> {
         if let Some(state) = &self.state {
             context.set_state(state.clone());
         }
-        match event {
+        let work: BoxFuture<'static, Result<Outcome>> = match event {
             Event::CloudBatch(batch)
                 if self.trigger() == Trigger::Event && !self.handler.takes_cloud_batches() =>
             {
-                Box::pin(self.invoke_each(batch, context)).await
+                Box::pin(invoke_each(self.handler.clone(), batch, context))
             }
-            event => CatchUnwind::new(self.handler.invoke(event, context)).await?,
+            event => self.handler.clone().invoke(event, context),
+        };
+        let work = CatchUnwind::new(work);
+        async { work.await? }
+    }
+}
+
+/// Handles a batch of events one after the other, each in an invocation of its own. Succeeds only if every one
+/// succeeded or was discarded: else the sender, which takes no partial answer, sends all of them again.
+async fn invoke_each(
+    handler: Arc<dyn Invoke>,
+    batch: Batch<CloudEvent>,
+    context: Context,
+) -> Result<Outcome> {
+    let (mut answers, mut failure) = (Vec::new(), None);
+    for event in batch.items {
+        if context.is_cancelled() {
+            let late = "the deadline came before all events of the batch were handled";
+            failure = Some(Error::new(ErrorKind::TimedOut, "Timeout", late));
+            break;
+        }
+        let (id, mut context) = (event.id.clone(), context.clone());
+        context.invocation_id = id.as_str().into();
+        let work = CatchUnwind::new(handler.clone().invoke(Event::Cloud(event), context));
+        match work.await.and_then(|outcome| outcome) {
+            Ok(Outcome::Event(answer)) => answers.push(*answer),
+            Ok(_) => {}
+            Err(error) if error.is_discard() => {
+                tracing::warn!(id, ?error, "event discarded");
+            }
+            Err(error) => {
+                tracing::error!(id, ?error, "event failed");
+                failure.get_or_insert(error);
+            }
         }
     }
-
-    /// Handles a batch of events one after the other, each in an invocation of its own. Succeeds only if every one
-    /// succeeded or was discarded: else the sender, which takes no partial answer, sends all of them again.
-    async fn invoke_each(&self, batch: Batch<CloudEvent>, context: Context) -> Result<Outcome> {
-        let (mut answers, mut failure) = (Vec::new(), None);
-        for event in batch.items {
-            if context.is_cancelled() {
-                let late = "the deadline came before all events of the batch were handled";
-                failure = Some(Error::new(ErrorKind::TimedOut, "Timeout", late));
-                break;
-            }
-            let (id, mut context) = (event.id.clone(), context.clone());
-            context.invocation_id = id.as_str().into();
-            let work = CatchUnwind::new(self.handler.invoke(Event::Cloud(event), context));
-            match work.await.and_then(|outcome| outcome) {
-                Ok(Outcome::Event(answer)) => answers.push(*answer),
-                Ok(_) => {}
-                Err(error) if error.is_discard() => {
-                    tracing::warn!(id, ?error, "event discarded");
-                }
-                Err(error) => {
-                    tracing::error!(id, ?error, "event failed");
-                    failure.get_or_insert(error);
-                }
-            }
-        }
-        match failure {
-            Some(error) => Err(error),
-            None if answers.is_empty() => Ok(Outcome::Done),
-            None => Ok(Outcome::Events(answers)),
-        }
+    match failure {
+        Some(error) => Err(error),
+        None if answers.is_empty() => Ok(Outcome::Done),
+        None => Ok(Outcome::Events(answers)),
     }
 }
 

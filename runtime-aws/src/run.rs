@@ -197,7 +197,9 @@ impl Runner {
             };
         let span = self.open(Some(&event), &mut context);
         let (invocation, deadline) = (context.invocation(), context.deadline);
-        let reply = span.run(pin!(self.invoke(event, context, origin, &span))).await;
+        let left = Deadline::from(&context);
+        let work = self.function.invoke(event, context);
+        let reply = span.run(pin!(self.reply(work, &left, origin, &span))).await;
         // Else the span ends here: what is sent after an answer must hold it.
         let goes_on = invocation.has_deferred() || matches!(reply, Reply::Stream { .. });
         let span = goes_on.then_some(span);
@@ -235,21 +237,20 @@ impl Runner {
         span
     }
 
-    /// From an event to its answer, inside the invocation's span.
-    async fn invoke(
+    /// From the handler's work to its answer, inside the invocation's span.
+    async fn reply(
         &self,
-        event: Event,
-        context: Context,
+        work: impl Future<Output = Result<Outcome>>,
+        left: &Deadline,
         origin: Origin,
         span: &InvocationSpan,
     ) -> Reply {
-        let deadline = Deadline::from(&context);
         let is_streamed = self.codec.streams(&origin);
         let work = async {
-            let outcome = self.function.invoke(event, context).await?;
+            let outcome = work.await?;
             if is_streamed { Ok(outcome) } else { whole(outcome).await }
         };
-        let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
+        let outcome = within_deadline(left, work, tokio::time::sleep).await;
         span.finish(&outcome);
         let is_waited_for = matches!(self.function.trigger(), Trigger::Http | Trigger::Direct);
         let is_logged = outcome.is_err();

@@ -31,11 +31,15 @@ impl Tail {
             || self.instance.functions().has_flush_hook()
     }
 
-    /// Runs what was deferred, and the flush hooks, for as long as the invocation may take.
-    pub(crate) async fn run(mut self) {
-        if !self.has_work() {
-            return;
+    /// As [`run`](Self::run), in a box where there is something to run: seldom, so that the future around it stays small.
+    pub(crate) async fn run_now(self) {
+        if self.has_work() {
+            Box::pin(self.run()).await;
         }
+    }
+
+    /// Runs what was deferred, and the flush hooks, for as long as the invocation may take.
+    async fn run(mut self) {
         let span = self.span.take();
         let work = async {
             if let Some(invocation) = &self.invocation {
@@ -103,7 +107,7 @@ impl Answer {
         let (mut parts, body) = response.into_parts();
         if is_bodiless(method, parts.status) || !body.is_streamed() && body.is_end_stream() {
             // There will be no byte to hold back.
-            tail.run().await;
+            tail.run_now().await;
             return http::Response::from_parts(parts, Self::new(body, exchange));
         }
         let mut answer = Self::new(body, exchange);

@@ -9,7 +9,7 @@ use crate::{
     gauge::{Gauge, Permit},
     intake, menu,
 };
-use http::{Request, StatusCode, request::Parts};
+use http::{Method, Request, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use omnifn_core::{
     Body, Choice, Codec, Context, Deadline, Decoded, ErrorKind, Event, Function, Functions,
@@ -17,6 +17,7 @@ use omnifn_core::{
     within_deadline,
 };
 use std::{
+    convert::Infallible,
     hash::{BuildHasher as _, RandomState},
     pin::pin,
     sync::{
@@ -25,6 +26,7 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tokio::task::JoinHandle;
 
 /// All that stays the same from one request to the next.
 #[derive(Debug)]
@@ -46,6 +48,17 @@ enum Target {
     One(Arc<str>, Function),
     /// That which the path begins with.
     ByPath,
+}
+
+/// How far a request came at once.
+enum Taken<W> {
+    Answered(Box<Response>),
+    /// An HTTP function's, with the request's method.
+    Begun(Method, Begun<W>),
+    /// The same, but the function was not invoked.
+    Refused(Method, Box<(Response, Tail)>),
+    /// Any other's: a task of its own works on the event.
+    Working(JoinHandle<Response>),
 }
 
 impl Instance {
@@ -91,47 +104,75 @@ impl Instance {
         }
     }
 
-    pub(crate) async fn respond(
+    /// Never fails; it is what hyper asks of a service. All that can be done at once is: the future, which is moved about,
+    /// holds no request and no event.
+    pub(crate) fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        exchange: Exchange,
+    ) -> impl Future<Output = Result<http::Response<Answer>, Infallible>> {
+        let taken = self.take(request, &exchange);
+        async move {
+            Ok(match taken {
+                Taken::Answered(response) => Answer::plain(*response, exchange),
+                Taken::Begun(method, begun) => {
+                    let (response, tail) = begun.finish().await;
+                    Answer::with_tail(response, &method, tail, exchange).await
+                }
+                Taken::Refused(method, refused) => {
+                    let (response, tail) = *refused;
+                    Answer::with_tail(response, &method, tail, exchange).await
+                }
+                Taken::Working(work) => {
+                    let response = work.await.unwrap_or_else(|error| {
+                        tracing::error!(%error, "an invocation was lost");
+                        let message = "Internal Server Error";
+                        text_reply(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash, message)
+                    });
+                    Answer::plain(response, exchange)
+                }
+            })
+        }
+    }
+
+    fn take(
         self: Arc<Self>,
         mut request: Request<Incoming>,
-        exchange: Exchange,
-    ) -> http::Response<Answer> {
+        exchange: &Exchange,
+    ) -> Taken<impl Future<Output = Result<Outcome>> + use<>> {
         let (name, function) = match self.find(&mut request) {
             Ok(found) => found,
-            Err(response) => return Answer::plain(*response, exchange),
+            Err(response) => return Taken::Answered(response),
         };
         let (parts, incoming) = request.into_parts();
         let is_too_large = intake::is_too_large(&incoming);
-        let body = intake::body(incoming, &exchange);
+        let body = intake::body(incoming, exchange);
         if is_too_large {
             let error = TooLarge { limit: intake::MOST_BYTES };
             tracing::warn!(%error, "request refused");
             let response =
                 text_reply(StatusCode::PAYLOAD_TOO_LARGE, Status::Error, error.to_string());
-            return Answer::plain(response, exchange);
+            return Taken::Answered(Box::new(response));
         }
         let Some(permit) = self.running.enter() else {
-            return Answer::plain(self.overloaded(), exchange);
+            return Taken::Answered(Box::new(self.overloaded()));
         };
-        let method = parts.method.clone();
         let deadline = SystemTime::now() + self.timeout;
         let call = Call { instance: self, name, function, deadline };
         if call.function.trigger() == Trigger::Http {
-            let (response, tail) = call.run(parts, body, permit).await;
-            return Answer::with_tail(response, &method, tail, exchange).await;
+            let method = parts.method.clone();
+            return match call.begin(parts, body, permit) {
+                Ok(begun) => Taken::Begun(method, begun),
+                Err(refused) => Taken::Refused(method, refused),
+            };
         }
         // A sender that hangs up does not end the work on its event.
-        let work = tokio::spawn(async move {
+        Taken::Working(tokio::spawn(async move {
             // In a box of its own: a task's future is moved several times before it runs.
             let (response, tail) = Box::pin(call.collect_and_run(parts, body, permit)).await;
-            tail.run().await;
+            tail.run_now().await;
             response
-        });
-        let response = work.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "an invocation was lost");
-            text_reply(StatusCode::INTERNAL_SERVER_ERROR, Status::Crash, "Internal Server Error")
-        });
-        Answer::plain(response, exchange)
+        }))
     }
 
     /// The function that a request is for, or the answer without one.
@@ -210,7 +251,12 @@ struct Call {
 impl Call {
     async fn collect_and_run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
         let refusal = match tokio::time::timeout(self.instance.timeout, body.bytes()).await {
-            Ok(Ok(bytes)) => return self.run(parts, bytes.into(), permit).await,
+            Ok(Ok(bytes)) => {
+                return match self.begin(parts, bytes.into(), permit) {
+                    Ok(begun) => begun.finish().await,
+                    Err(refused) => *refused,
+                };
+            }
             Ok(Err(error)) if error.kind() == ErrorKind::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
             }
@@ -224,11 +270,16 @@ impl Call {
         (text_reply(status, Status::Error, message), self.tail(None, permit))
     }
 
-    /// Everything between a request and its response; never fails, since a failure is a response too.
-    async fn run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
-        let instance = &self.instance;
+    /// From a request to a handler that is about to run; or, where it is none for the function, to what it is answered.
+    fn begin(
+        self,
+        parts: Parts,
+        body: Body,
+        permit: Permit,
+    ) -> Result<Begun<impl Future<Output = Result<Outcome>> + use<>>, Box<(Response, Tail)>> {
+        let codec = &self.instance.codec;
         let Decoded { event, mut context, .. } =
-            match instance.codec.decode(self.function.trigger(), parts, body) {
+            match codec.decode(self.function.trigger(), parts, body) {
                 Ok(decoded) => decoded,
                 Err(refused) => {
                     let span = self.open(None, &mut Context::new(""));
@@ -237,27 +288,14 @@ impl Call {
                     });
                     let outcome = Err(refused.error);
                     span.finish(&outcome);
-                    let response = instance.codec.encode(self.origin(), outcome);
-                    return (response, self.tail(None, permit));
+                    let response = codec.encode(self.origin(), outcome);
+                    return Err(Box::new((response, self.tail(None, permit))));
                 }
             };
         let span = self.open(Some(&event), &mut context);
-        let (invocation, deadline) = (context.invocation(), Deadline::from(&context));
-        let response = {
-            let work = pin!(async {
-                let work = self.function.invoke(event, context);
-                let outcome = within_deadline(&deadline, work, tokio::time::sleep).await;
-                span.finish(&outcome);
-                report(&outcome);
-                instance.codec.encode(self.origin(), outcome)
-            });
-            span.run(work).await
-        };
-        // Else the span ends here: what is sent after an answer must hold it.
-        let is_going_on = invocation.has_deferred() || response.body().is_streamed();
-        let mut tail = self.tail(Some(invocation), permit);
-        tail.span = is_going_on.then_some(span);
-        (response, tail)
+        let (invocation, left) = (context.invocation(), Deadline::from(&context));
+        let work = self.function.invoke(event, context);
+        Ok(Begun { call: self, permit, span, invocation, left, work })
     }
 
     /// The event's origin, which its trigger tells. Asked of the function and not kept, so that a binary holds no answers
@@ -291,6 +329,37 @@ impl Call {
     fn tail(&self, invocation: Option<Invocation>, permit: Permit) -> Tail {
         let (instance, deadline) = (self.instance.clone(), self.deadline);
         Tail { instance, invocation, deadline, permit, span: None }
+    }
+}
+
+/// An invocation whose handler is about to run.
+struct Begun<W> {
+    call: Call,
+    permit: Permit,
+    span: InvocationSpan,
+    invocation: Invocation,
+    left: Deadline,
+    work: W,
+}
+
+impl<W: Future<Output = Result<Outcome>>> Begun<W> {
+    /// From the handler's work to the response; never fails, since a failure is a response too.
+    async fn finish(self) -> (Response, Tail) {
+        let Self { call, permit, span, invocation, left, work } = self;
+        let response = {
+            let work = pin!(async {
+                let outcome = within_deadline(&left, work, tokio::time::sleep).await;
+                span.finish(&outcome);
+                report(&outcome);
+                call.instance.codec.encode(call.origin(), outcome)
+            });
+            span.run(work).await
+        };
+        // Else the span ends here: what is sent after an answer must hold it.
+        let is_going_on = invocation.has_deferred() || response.body().is_streamed();
+        let mut tail = call.tail(Some(invocation), permit);
+        tail.span = is_going_on.then_some(span);
+        (response, tail)
     }
 }
 

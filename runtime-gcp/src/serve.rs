@@ -9,7 +9,6 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use omnifn_core::{Signal, Trigger};
 use std::{
-    convert::Infallible,
     future::poll_fn,
     io,
     pin::{Pin, pin},
@@ -114,10 +113,7 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let pace = Arc::new(Pace::default());
     let socket = TokioIo::new(Paced::new(stream, pace.clone()));
-    let service = service_fn(move |request| {
-        let (instance, exchange) = (instance.clone(), pace.begin());
-        async move { Ok::<_, Infallible>(instance.respond(request, exchange).await) }
-    });
+    let service = service_fn(move |request| instance.clone().respond(request, pace.begin()));
     let mut connection = http.serve_connection(socket, service);
     let mut raised = Some(Box::pin(shutdown.raised()));
     let mut is_registered = false;
