@@ -5,5 +5,6 @@ mod aws_live;
 mod aws_slow;
 mod gcp;
 mod gcp_refusals;
+mod gcp_typed;
 mod memory;
 mod proxy;
