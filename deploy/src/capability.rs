@@ -111,10 +111,12 @@ impl Capability {
                 ),
             );
         }
-        for name in settings.env.keys().chain(settings.secrets.keys()) {
+        let variables = settings.env.keys().map(|name| ("env", name));
+        let secrets = settings.secrets.keys().map(|name| ("secrets", name));
+        for (key, name) in variables.chain(secrets) {
             if self.reserves(name) {
                 add(
-                    format!("env.{name}"),
+                    format!("{key}.{name}"),
                     format!("{provider} keeps this name for itself: choose another one"),
                 );
             }

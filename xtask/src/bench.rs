@@ -3,9 +3,11 @@
 use anyhow::Result;
 
 use crate::command::{self, cargo};
+use crate::figures;
 
 /// How much to measure.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Options {
     /// Few rounds, and nothing under callgrind: shows that everything runs, its figures mean little.
     #[arg(long)]
@@ -25,9 +27,15 @@ pub(crate) struct Options {
     /// Rewrites `bench/results/guard.json` instead.
     #[arg(long, requires = "check")]
     update: bool,
+    /// Measures deploying instead, against the local control planes, and writes it into `bench/README.md`.
+    #[arg(long, conflicts_with_all = ["quick", "record", "render", "only", "check"])]
+    deploy: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.deploy {
+        return figures::run();
+    }
     let bench = command::root().join("bench");
     let mut cargo = cargo();
     cargo.current_dir(&bench).env("CARGO_TARGET_DIR", command::target().join("bench"));

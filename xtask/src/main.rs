@@ -7,6 +7,7 @@ mod ci;
 mod command;
 mod deny;
 mod docs;
+mod figures;
 mod fuzz;
 mod real;
 mod reference;

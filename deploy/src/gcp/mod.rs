@@ -105,7 +105,8 @@ impl GcpBuilder {
         self
     }
 
-    /// One address for all of Google's services, such as a control plane on this machine.
+    /// One address for all of Google's services, such as a control plane on this machine. Pauses between looks at what needs
+    /// time are short then.
     #[must_use]
     pub fn endpoint(self, url: impl AsRef<str>) -> Self {
         self.endpoints(GcpEndpoints::one(url.as_ref()))
@@ -139,7 +140,8 @@ impl GcpBuilder {
         self
     }
 
-    /// How often Google is asked whether something is done, and how long [default: every second and then less often, 10 minutes].
+    /// How often Google is asked whether something is done, and how long [default: every second and then less often, 10 minutes; more often at
+    /// other endpoints].
     #[must_use]
     pub fn waiting(mut self, budget: Budget) -> Self {
         self.waiting = Some(budget);
@@ -171,8 +173,12 @@ impl GcpBuilder {
             .read_timeout(Duration::from_secs(3_700))
             .build()
             .map_err(|error| unexpected("the making of a client", error.to_string()))?;
-        let waiting = Budget::of(Duration::from_secs(600))
-            .pauses(Duration::from_secs(1), Duration::from_secs(10));
+        let (first, longest) = if self.endpoints.is_some() {
+            (Duration::from_millis(20), Duration::from_millis(500))
+        } else {
+            (Duration::from_secs(1), Duration::from_secs(10))
+        };
+        let waiting = Budget::of(Duration::from_secs(600)).pauses(first, longest);
         Ok(Gcp {
             rest: Rest {
                 http,

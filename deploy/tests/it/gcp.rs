@@ -16,8 +16,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-const PROJECT: &str = "shop-live";
-const REGION: &str = "europe-west1";
+pub(crate) const PROJECT: &str = "shop-live";
+pub(crate) const REGION: &str = "europe-west1";
 
 /// A control plane, and where it keeps everything.
 struct Cloud {
@@ -61,14 +61,14 @@ impl Cloud {
 }
 
 /// As many as are asked for, each with what a deployment refers to.
-struct Clouds {
+pub(crate) struct Clouds {
     template: TempDir,
     started: Arc<Mutex<Vec<Cloud>>>,
     proxies: Arc<Mutex<Vec<Arc<Proxy>>>>,
 }
 
 impl Clouds {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let cloud = Cloud::start(tempfile::tempdir().unwrap());
         cloud.add_secret("orders-db-url").await;
         for topic in ["orders", "returns", "failed"] {
@@ -82,7 +82,7 @@ impl Clouds {
     }
 
     /// The address of a new one.
-    fn start(&self) -> String {
+    pub(crate) fn start(&self) -> String {
         let directory = tempfile::tempdir().unwrap();
         copy(self.template.path(), directory.path());
         let cloud = Cloud::start(directory);
@@ -104,7 +104,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn gcp(endpoint: &str) -> Gcp {
+pub(crate) fn gcp(endpoint: &str) -> Gcp {
     gcp_with(endpoint, Duration::from_secs(20))
 }
 
@@ -123,7 +123,7 @@ fn gcp_with(endpoint: &str, retries: Duration) -> Gcp {
         .unwrap()
 }
 
-fn deployment(kind: Kind, settings: Value) -> Deployment {
+pub(crate) fn deployment(kind: Kind, settings: Value) -> Deployment {
     let mut settings: Settings = serde_json::from_value(settings).unwrap();
     settings.gcp.path = Some(serde_json::from_value(json!(kind.as_str())).unwrap());
     let scope = Scope::new("shop", "test", "orders").unwrap();
@@ -131,7 +131,7 @@ fn deployment(kind: Kind, settings: Value) -> Deployment {
     Deployment::new(scope, settings, code).unwrap()
 }
 
-fn public() -> Value {
+pub(crate) fn public() -> Value {
     json!({
         "description": "takes orders",
         "memory": "512MiB",
@@ -144,7 +144,7 @@ fn public() -> Value {
 }
 
 /// One of each kind of trigger.
-fn triggers() -> [(&'static str, Value); 5] {
+pub(crate) fn triggers() -> [(&'static str, Value); 5] {
     [
         (
             "queue",
@@ -176,7 +176,7 @@ fn triggers() -> [(&'static str, Value); 5] {
     ]
 }
 
-fn triggered(kind: Kind, triggers: &Value) -> Deployment {
+pub(crate) fn triggered(kind: Kind, triggers: &Value) -> Deployment {
     deployment(
         kind,
         json!({
@@ -187,7 +187,7 @@ fn triggered(kind: Kind, triggers: &Value) -> Deployment {
     )
 }
 
-fn chain(error: &Error) -> String {
+pub(crate) fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
@@ -447,9 +447,8 @@ async fn planning_reads_and_does_nothing_else() {
 /// Whose name a child of this test has, which has an environment of its own.
 const CHILD: &str = "OMNIFN_TEST_GCP_ENDPOINT";
 
-/// What `identity` says with these variables, and for how long it thought.
-fn identity_with(test: &str, endpoint: &str, variables: &[(&str, &str)]) -> (String, Duration) {
-    let begin = std::time::Instant::now();
+/// What `identity` says with these variables.
+fn identity_with(test: &str, endpoint: &str, variables: &[(&str, &str)]) -> String {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
@@ -459,7 +458,7 @@ fn identity_with(test: &str, endpoint: &str, variables: &[(&str, &str)]) -> (Str
         .envs(variables.iter().copied())
         .output()
         .unwrap();
-    (String::from_utf8_lossy(&output.stdout).into_owned(), begin.elapsed())
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[expect(clippy::print_stdout, reason = "the test reads what its child writes")]
@@ -469,10 +468,14 @@ async fn credentials_are_found_where_googles_own_clients_find_them() {
     if let Ok(endpoint) = std::env::var(CHILD) {
         let gcp =
             Gcp::builder().project(PROJECT).region(REGION).endpoint(endpoint).build().unwrap();
+        let begin = std::time::Instant::now();
         match Deployer::new(gcp).identity().await {
             Ok(identity) => println!("identity: {identity:?}"),
             Err(error) => println!("error: {}", chain(&error)),
         }
+        // Starting this takes time of its own.
+        assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+        println!("in time");
         return;
     }
     let cloud = Cloud::start(tempfile::tempdir().unwrap());
@@ -484,7 +487,7 @@ async fn credentials_are_found_where_googles_own_clients_find_them() {
         path.to_str().unwrap().to_owned()
     };
 
-    let (told, time) = identity_with(TEST, &endpoint, &[]);
+    let told = identity_with(TEST, &endpoint, &[]);
     assert!(told.contains("error: gcp does not let us in"), "{told}");
     for source in [
         "GOOGLE_APPLICATION_CREDENTIALS",
@@ -493,15 +496,15 @@ async fn credentials_are_found_where_googles_own_clients_find_them() {
     ] {
         assert!(told.contains(source), "{source}: {told}");
     }
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(told.contains("in time"), "{told}");
 
     let missing = directory.path().join("nothing.json");
     let missing = missing.to_str().unwrap();
-    let (told, _) = identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", missing)]);
+    let told = identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", missing)]);
     assert!(told.contains(&format!("names `{missing}`")), "{told}");
 
     let host = endpoint.replace("http://", "");
-    let (told, _) = identity_with(TEST, &endpoint, &[("GCE_METADATA_HOST", &host)]);
+    let told = identity_with(TEST, &endpoint, &[("GCE_METADATA_HOST", &host)]);
     assert!(told.contains("identity: Identity") && told.contains("123456789012"), "{told}");
 
     let subject = write("subject", &json!("token-of-github"));
@@ -515,8 +518,7 @@ async fn credentials_are_found_where_googles_own_clients_find_them() {
             "credential_source": { "file": subject },
         }),
     );
-    let (told, _) =
-        identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", &federated)]);
+    let told = identity_with(TEST, &endpoint, &[("GOOGLE_APPLICATION_CREDENTIALS", &federated)]);
     assert!(told.contains("identity: Identity"), "{told}");
     assert!(!told.contains("token-of-github"), "{told}");
 }
@@ -559,7 +561,7 @@ async fn live_gcp() {
     assert!(deployer.status(&scope).await.unwrap().is_empty(), "nothing is left");
 }
 
-fn identity() -> omnifn_deploy::Identity {
+pub(crate) fn identity() -> omnifn_deploy::Identity {
     let mut identity = omnifn_deploy::Identity::new(PROJECT, REGION);
     identity.number = Some("123456789012".into());
     identity

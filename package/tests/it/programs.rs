@@ -66,6 +66,9 @@ fn a_newer_glibc_is_refused_with_its_symbol_and_the_remedy() {
     );
     pack(&newer.bytes(), &Target::gcp(Kind::Source).unwrap()).unwrap();
     assert!(refused(&Elf::new().bytes(), &aws().on(&base::PROVIDED_AL2)).contains("has 2.26"));
+    let newest = Elf { symbols: vec![("x", "GLIBC_2.41", 0)], ..Elf::new() };
+    let google = refused(&newest.bytes(), &Target::gcp(Kind::Source).unwrap());
+    assert!(google.contains("needs glibc 2.41") && google.contains("has 2.39"), "{google}");
     let relative = Elf { symbols: vec![("x", "GLIBC_ABI_DT_RELR", 0)], ..Elf::new() };
     assert!(refused(&relative.bytes(), &aws()).contains("needs glibc 2.36"));
 }
@@ -91,6 +94,12 @@ fn another_processor_is_refused() {
         refused(&Elf::new().bytes(), &Target::aws(Architecture::Arm64)),
         "`orders` is built for x86_64, but arm64 is wanted: build for `aarch64-unknown-linux-gnu`"
     );
+    for kind in [Kind::Source, Kind::Functions, Kind::Image] {
+        assert_eq!(
+            refused(&arm.bytes(), &Target::gcp(kind).unwrap()),
+            "`orders` is built for arm64, but x86_64 is wanted: build for `x86_64-unknown-linux-gnu`"
+        );
+    }
     let riscv = Elf { machine: 243, ..Elf::new() };
     assert!(refused(&riscv.bytes(), &aws()).contains("a processor of the kind 243"));
 }

@@ -1,12 +1,14 @@
-//! Google's own Python clients against the local control plane of Google Cloud, and its tables against Google's discovery documents.
+//! Google's own Python clients against the local control plane of Google Cloud; its tables, and what our deployer sends, against
+//! Google's discovery documents.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::install;
+use super::moto::lines;
 use super::tally::Tally;
+use super::{install, registry};
 use crate::command::{self, cargo};
 
 /// What the script prints `ok` for, each with what it proves.
@@ -29,6 +31,7 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) {
         Command::new(&python).arg(root.join("gcp_schema.py")).arg("check").arg(&tables),
     );
     tally.check("google api: the tables are those of the discovery documents", schema.map(drop));
+    registry::tell(requests(&python, folder), "what is sent", tally);
 
     let printed = match prepare(folder).and_then(|()| script(&python, folder)) {
         Ok(printed) => printed,
@@ -42,6 +45,17 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) {
         };
         tally.check(&format!("google api: {what}"), outcome);
     }
+}
+
+/// What our deployer sends when it deploys everything to the local control plane.
+fn requests(python: &Path, folder: &Path) -> Result<Vec<String>> {
+    let requests = folder.join("gcp-requests.jsonl");
+    let mut record = Command::new(registry::counterpart()?);
+    record.arg("record").arg(&requests);
+    lines(record)?;
+    let mut check = Command::new(python);
+    check.arg(command::root().join("tests/real/gcp_requests.py")).arg(&requests);
+    lines(check)
 }
 
 /// The server, and the archive of a function.

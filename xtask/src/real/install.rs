@@ -15,7 +15,11 @@ const SAM: &str = "aws-sam-cli==1.170.0";
 /// A server that keeps what AWS's APIs are told, and AWS's own client with the models of its services.
 const MOTO: [&str; 2] = ["moto[server]==5.2.5", "boto3==1.44.8"];
 const CLIENT: &str = "github.com/GoogleCloudPlatform/functions-framework-conformance/client@v1.8.8";
-/// The oldest Go that builds `CLIENT`.
+/// A server that keeps objects as Cloud Storage does.
+const STORAGE: &str = "github.com/fsouza/fake-gcs-server@v1.56.1";
+/// Debian's package of the CNCF's registry.
+const REGISTRY: &str = "docker-registry";
+/// The oldest Go that builds `CLIENT` and `STORAGE`.
 const GO: (u32, u32, u32) = (1, 25, 5);
 
 /// Google's Python clients, and the discovery documents that come with the last.
@@ -91,13 +95,55 @@ pub(super) fn moto(folder: &Path) -> Result<Moto, Missing> {
 
 /// Google's conformance client, built by Go.
 pub(super) fn conformance_client(folder: &Path) -> Result<PathBuf, Missing> {
-    let program = folder.join("go/client");
+    let remedy = "name one that is built already by OMNIFN_CONFORMANCE_CLIENT";
+    go_program(folder, "client", CLIENT, remedy)
+}
+
+/// fake-gcs-server, built by Go.
+pub(super) fn storage_server(folder: &Path) -> Result<PathBuf, Missing> {
+    go_program(folder, "fake-gcs-server", STORAGE, "leave it out by --skip-google-storage")
+}
+
+fn go_program(folder: &Path, name: &str, module: &str, remedy: &str) -> Result<PathBuf, Missing> {
+    let bin = folder.join("go");
+    let program = bin.join(name);
     if !program.exists() {
         check_go()?;
-        println!("building {CLIENT}");
-        let bin = folder.join("go");
-        command::output(Command::new("go").args(["install", CLIENT]).env("GOBIN", bin))
-            .map_err(|error| refused_or_failed(&error))?;
+        println!("building {module}");
+        command::output(Command::new("go").args(["install", module]).env("GOBIN", bin))
+            .map_err(|error| refused_or_failed(&error, module, remedy))?;
+    }
+    Ok(program)
+}
+
+/// A registry for images: that which is installed, else out of Debian's package, which is not installed for that.
+pub(super) fn registry(folder: &Path) -> Result<PathBuf, Missing> {
+    if command::output(Command::new(REGISTRY).arg("--version")).is_ok() {
+        return Ok(PathBuf::from(REGISTRY));
+    }
+    let program = folder.join("registry/usr/bin").join(REGISTRY);
+    if !program.exists() {
+        println!("downloading {REGISTRY}");
+        let package = folder.join("registry-package");
+        let _ = fs::remove_dir_all(&package);
+        fs::create_dir_all(&package).context("a folder for the package cannot be made")?;
+        let download = || {
+            command::output(
+                Command::new("apt-get").args(["download", REGISTRY]).current_dir(&package),
+            )
+        };
+        if download().is_err() {
+            // A fresh container has no lists of packages.
+            command::output(Command::new("apt-get").args(["update", "-q"]))
+                .with_context(|| format!("Debian's package {REGISTRY} is needed"))?;
+            download()?;
+        }
+        command::output(
+            Command::new("dpkg-deb")
+                .arg("-x")
+                .arg(only_file(&package)?)
+                .arg(folder.join("registry")),
+        )?;
     }
     Ok(program)
 }
@@ -137,9 +183,8 @@ fn only_file(folder: &Path) -> Result<PathBuf> {
 
 fn check_go() -> Result<(), Missing> {
     let (major, minor, patch) = GO;
-    let wanted = format!(
-        "Go {major}.{minor}.{patch} or newer is needed to build Google's conformance client"
-    );
+    let wanted =
+        format!("Go {major}.{minor}.{patch} or newer is needed to build Google's counterparts");
     let found = command::output(Command::new("go").arg("version"))
         .map_err(|error| Missing::Tool(format!("{wanted}: {error:#}")))?;
     match go_version(&found) {
@@ -156,14 +201,14 @@ fn go_version(text: &str) -> Option<(u32, u32, u32)> {
 }
 
 /// A module proxy answers 403, 404 or 410 for a module that it will not hand out; anything else is a failure.
-fn refused_or_failed(error: &anyhow::Error) -> Missing {
+fn refused_or_failed(error: &anyhow::Error, module: &str, remedy: &str) -> Missing {
     let text = format!("{error:#}");
     match text
         .lines()
         .find(|line| ["403 ", "404 ", "410 "].iter().any(|status| line.contains(status)))
     {
         Some(_) => Missing::Refused(format!(
-            "the Go module proxy does not hand out the client; name one that is built already by OMNIFN_CONFORMANCE_CLIENT\n{text}"
+            "the Go module proxy does not hand out {module}; {remedy}\n{text}"
         )),
         None => Missing::Tool(text),
     }
@@ -183,8 +228,8 @@ mod tests {
     #[test]
     fn a_refusal_of_the_proxy_is_not_a_failure_of_go() {
         let refusal = anyhow::anyhow!("`go install x` failed\nreading x/@v/v1.info: 403 Forbidden");
-        assert!(matches!(refused_or_failed(&refusal), Missing::Refused(_)));
+        assert!(matches!(refused_or_failed(&refusal, "x", "y"), Missing::Refused(_)));
         let failure = anyhow::anyhow!("`go install x` failed\ndial tcp: i/o timeout");
-        assert!(matches!(refused_or_failed(&failure), Missing::Tool(_)));
+        assert!(matches!(refused_or_failed(&failure, "x", "y"), Missing::Tool(_)));
     }
 }

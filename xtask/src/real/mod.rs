@@ -1,7 +1,7 @@
 //! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
 //!
 //! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, boto3 and
-//! Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
+//! Google's Python clients by pip, Google's conformance client and fake-gcs-server by `go install`, a registry out of Debian's package. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
 mod aws_clients;
@@ -14,6 +14,8 @@ mod install;
 mod instances;
 mod moto;
 mod process;
+mod registry;
+mod storage;
 mod tally;
 
 use std::path::PathBuf;
@@ -45,6 +47,12 @@ pub(crate) struct Options {
     /// Leave out Google's Python clients against the local control plane.
     #[arg(long)]
     skip_google_api: bool,
+    /// Leave out pushing an image to Debian's docker-registry.
+    #[arg(long)]
+    skip_google_registry: bool,
+    /// Leave out uploading a source to fake-gcs-server.
+    #[arg(long)]
+    skip_google_storage: bool,
     /// Use this conformance client rather than install one [env: `OMNIFN_CONFORMANCE_CLIENT`].
     #[arg(long, value_name = "PATH")]
     conformance_client: Option<PathBuf>,
@@ -106,6 +114,24 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         tally.skip("google clients", "--skip-google-api");
     } else {
         gcp_api::run(&folder, &mut tally);
+    }
+
+    if options.skip_google_registry {
+        tally.skip("google registry", "--skip-google-registry");
+    } else {
+        match install::registry(&folder) {
+            Ok(registry) => registry::run(&registry, &folder, &binaries.orders, &mut tally),
+            Err(missing) => tally.missing("google registry", &missing),
+        }
+    }
+
+    if options.skip_google_storage {
+        tally.skip("google storage", "--skip-google-storage");
+    } else {
+        match install::storage_server(&folder) {
+            Ok(server) => storage::run(&server, &folder, &binaries.orders, &mut tally),
+            Err(missing) => tally.missing("google storage", &missing),
+        }
     }
 
     println!("\n{tally}");

@@ -81,7 +81,7 @@ impl<'a> Counterpart<'a> {
 }
 
 /// What it says was all right, one a line.
-fn lines(mut command: Command) -> Result<Vec<String>> {
+pub(super) fn lines(mut command: Command) -> Result<Vec<String>> {
     let output = command.output().with_context(|| format!("{command:?} could not be started"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let good: Vec<_> =
