@@ -49,7 +49,11 @@ pub struct Deadline {
 impl Deadline {
     /// For work that goes on after the handler has answered, such as the stream of its answer.
     pub fn at(deadline: SystemTime, invocation: Invocation) -> Self {
-        let remaining = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        Self::after(deadline.duration_since(SystemTime::now()).unwrap_or_default(), invocation)
+    }
+
+    /// For work that has this long from now on.
+    pub fn after(remaining: Duration, invocation: Invocation) -> Self {
         Self { remaining: Some(remaining), invocation }
     }
 

@@ -24,7 +24,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 use tokio::task::JoinHandle;
 
@@ -157,11 +157,12 @@ impl Instance {
         let Some(permit) = self.running.enter() else {
             return Taken::Answered(Box::new(self.overloaded()));
         };
-        let deadline = SystemTime::now() + self.timeout;
+        let timeout = self.timeout;
+        let deadline = SystemTime::now() + timeout;
         let call = Call { instance: self, name, function, deadline };
         if call.function.trigger() == Trigger::Http {
             let method = parts.method.clone();
-            return match call.begin(parts, body, permit) {
+            return match call.begin(parts, body, permit, timeout) {
                 Ok(begun) => Taken::Begun(method, begun),
                 Err(refused) => Taken::Refused(method, refused),
             };
@@ -223,8 +224,8 @@ impl Instance {
     /// Twelve characters, as Google's own execution ids have (source of the Functions Frameworks).
     fn execution_id(&self, count: u64) -> Arc<str> {
         const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let mut rest = self.random.hash_one((count, now));
+        // The keys are this process's own, and random.
+        let mut rest = self.random.hash_one(count);
         let id = [(); 12].map(|()| {
             let digit = DIGITS[usize::try_from(rest % 36).unwrap_or_default()];
             rest /= 36;
@@ -252,7 +253,8 @@ impl Call {
     async fn collect_and_run(self, parts: Parts, body: Body, permit: Permit) -> (Response, Tail) {
         let refusal = match tokio::time::timeout(self.instance.timeout, body.bytes()).await {
             Ok(Ok(bytes)) => {
-                return match self.begin(parts, bytes.into(), permit) {
+                let left = self.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+                return match self.begin(parts, bytes.into(), permit, left) {
                     Ok(begun) => begun.finish().await,
                     Err(refused) => *refused,
                 };
@@ -276,6 +278,7 @@ impl Call {
         parts: Parts,
         body: Body,
         permit: Permit,
+        left: Duration,
     ) -> Result<Begun<impl Future<Output = Result<Outcome>> + use<>>, Box<(Response, Tail)>> {
         let codec = &self.instance.codec;
         let Decoded { event, mut context, .. } =
@@ -293,7 +296,8 @@ impl Call {
                 }
             };
         let span = self.open(Some(&event), &mut context);
-        let (invocation, left) = (context.invocation(), Deadline::from(&context));
+        let invocation = context.invocation();
+        let left = Deadline::after(left, invocation.clone());
         let work = self.function.invoke(event, context);
         Ok(Begun { call: self, permit, span, invocation, left, work })
     }
