@@ -25,6 +25,20 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// A program of this workspace, built with the features that all of it asks for, as `cargo test --workspace` does: what that has
+/// built is not built again.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    // With an example, so that features of dev-dependencies count.
+    run(cargo().args(["build", "-q", "--workspace", "--bin", name, "--example", "platforms"]))?;
+    Ok(target().join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+}
+
+/// The same for an example.
+pub(crate) fn example(name: &str) -> Result<PathBuf> {
+    run(cargo().args(["build", "-q", "--workspace", "--example", name]))?;
+    Ok(target().join("debug/examples").join(format!("{name}{}", env::consts::EXE_SUFFIX)))
+}
+
 /// Whether a machine runs us, which must not leave anything out.
 pub(crate) fn in_ci() -> bool {
     env::var_os("CI").is_some_and(|value| value == "true" || value == "1")

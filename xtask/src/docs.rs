@@ -8,14 +8,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{
-    command::{self, cargo},
-    reference,
-};
+use crate::{command, reference};
 
 /// Parts of documents.
 #[derive(Debug, Args)]
@@ -39,16 +37,7 @@ const PARTS: &[Part] = &[
     Part {
         document: "README.md",
         name: "platforms",
-        make: || {
-            command::output(cargo().args([
-                "run",
-                "-q",
-                "-p",
-                "omnifn-tests",
-                "--example",
-                "platforms",
-            ]))
-        },
+        make: || command::output(&mut Command::new(command::example("platforms")?)),
     },
     Part {
         document: "docs/configuration.md",
@@ -65,9 +54,7 @@ const PARTS: &[Part] = &[
 
 /// What the command line prints.
 fn omnifn(arguments: &[&str]) -> Result<String> {
-    command::output(
-        cargo().args(["run", "-q", "-p", "cargo-omnifn", "--", "omnifn"]).args(arguments),
-    )
+    command::output(Command::new(command::program("cargo-omnifn")?).arg("omnifn").args(arguments))
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {

@@ -3,7 +3,7 @@
 //! Blocks of `sh` are run a line at a time. A block of `text` below holds lines that must have been printed, in this order;
 //! `[..]` stands for anything within one.
 
-use crate::command::{self, cargo, root};
+use crate::command::{self, root};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::{
     env,
@@ -24,10 +24,10 @@ pub(crate) fn run() -> Result<()> {
     let page = fs::read_to_string(root().join("docs/start.md"))?;
     let blocks = blocks(&page);
     ensure!(blocks.len() > 2, "docs/start.md has no commands to follow");
-    command::run(cargo().args(["build", "-q", "-p", "cargo-omnifn"]))?;
+    let program = command::program("cargo-omnifn")?;
     let folder = env::temp_dir().join(format!("omnifn-start-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let mut shell = Shell { folder: folder.clone(), path: path()? };
+    let mut shell = Shell { folder: folder.clone(), path: path(&program)? };
     let started = Instant::now();
     let followed = follow(&blocks, &mut shell);
     if followed.is_err() {
@@ -148,10 +148,9 @@ impl Shell {
 }
 
 /// With the command line that was built in front.
-fn path() -> Result<OsString> {
-    let mut folders: Vec<PathBuf> = vec![command::target().join("debug")];
-    let program = folders[0].join(format!("cargo-omnifn{}", env::consts::EXE_SUFFIX));
-    ensure!(Path::new(&program).is_file(), "{} was not built", program.display());
+fn path(program: &Path) -> Result<OsString> {
+    let folder = program.parent().context("a program is in a folder")?;
+    let mut folders = vec![folder.to_owned()];
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     Ok(env::join_paths(folders)?)
 }

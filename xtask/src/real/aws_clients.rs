@@ -47,18 +47,10 @@ pub(super) fn run(python: &Path, folder: &Path, program: &Path, tally: &mut Tall
 }
 
 fn drive(python: &Path, folder: &Path, program: &Path) -> Result<Vec<(String, Result<()>)>> {
-    command::run(command::cargo().args([
-        "build",
-        "--quiet",
-        "-p",
-        "omnifn-local",
-        "--example",
-        "aws_api",
-    ]))?;
     let state = folder.join("aws-state");
     let _ = fs::remove_dir_all(&state);
     let log = folder.join("aws-api.log");
-    let mut server = Command::new(command::target().join("debug/examples/aws_api"));
+    let mut server = Command::new(command::example("aws_api")?);
     server.arg(&state);
     let _server = Background::start(server, &log)?;
     let endpoint = endpoint(&log)?;

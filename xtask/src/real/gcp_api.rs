@@ -1,7 +1,7 @@
 //! Google's own Python clients against the local control plane of Google Cloud; its tables, and what our deployer sends, against
 //! Google's discovery documents.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::moto::lines;
 use super::tally::Tally;
 use super::{install, registry};
-use crate::command::{self, cargo};
+use crate::command;
 
 /// What the script prints `ok` for, each with what it proves.
 const CHECKS: &[(&str, &str)] = &[
@@ -33,7 +33,7 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) {
     tally.check("google api: the tables are those of the discovery documents", schema.map(drop));
     registry::tell(requests(&python, folder), "what is sent", tally);
 
-    let printed = match prepare(folder).and_then(|()| script(&python, folder)) {
+    let printed = match prepare(folder).and_then(|server| script(&python, &server, folder)) {
         Ok(printed) => printed,
         Err(error) => return tally.check("google api", Err(error)),
     };
@@ -58,19 +58,16 @@ fn requests(python: &Path, folder: &Path) -> Result<Vec<String>> {
     lines(check)
 }
 
-/// The server, and the archive of a function.
-fn prepare(folder: &Path) -> Result<()> {
-    command::run(cargo().args(["build", "--quiet", "-p", "omnifn-local", "--example", "gcp_api"]))?;
-    let archives = folder.join("gcp-api");
-    command::run(
-        cargo()
-            .args(["run", "--quiet", "-p", "cargo-omnifn", "--", "omnifn", "build", "-p", "hello"])
-            .args(["--provider", "gcp", "--out-dir"])
-            .arg(&archives),
-    )
+/// The server, with the archive of a function.
+fn prepare(folder: &Path) -> Result<PathBuf> {
+    let mut build = Command::new(command::program("cargo-omnifn")?);
+    build.current_dir(command::root());
+    build.args(["omnifn", "build", "-p", "hello", "--provider", "gcp", "--out-dir"]);
+    command::run(build.arg(folder.join("gcp-api")))?;
+    command::example("gcp_api")
 }
 
-fn script(python: &Path, folder: &Path) -> Result<String> {
+fn script(python: &Path, server: &Path, folder: &Path) -> Result<String> {
     let archives = folder.join("gcp-api");
     let archive = find(&archives).with_context(|| {
         format!("`cargo omnifn build` left no tar.gz in {}", archives.display())
@@ -80,7 +77,7 @@ fn script(python: &Path, folder: &Path) -> Result<String> {
     std::fs::create_dir_all(&state)?;
     let output = Command::new(python)
         .arg(command::root().join("tests/real/gcp_api.py"))
-        .arg(command::target().join("debug/examples/gcp_api"))
+        .arg(server)
         .arg(archive)
         .arg(&state)
         .output()
@@ -93,7 +90,7 @@ fn script(python: &Path, folder: &Path) -> Result<String> {
 }
 
 /// The archive below a folder.
-fn find(folder: &Path) -> Option<std::path::PathBuf> {
+fn find(folder: &Path) -> Option<PathBuf> {
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).ok()?.flatten() {

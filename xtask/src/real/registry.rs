@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::moto::lines;
 use super::process::{Background, free_port};
 use super::tally::Tally;
-use crate::command::{self, cargo};
+use crate::command;
 
 /// Who may push, as Artifact Registry has it: a fixed name, and a token as its password, which here is `local`.
 const USERS: &str =
@@ -50,9 +50,7 @@ fn start(registry: &Path, folder: &Path) -> Result<(u16, Background)> {
 
 /// The program that deploys to a counterpart.
 pub(super) fn counterpart() -> Result<PathBuf> {
-    let features = ["--features", "testing", "--example", "gcp_counterpart"];
-    command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
-    Ok(command::target().join("debug/examples/gcp_counterpart"))
+    command::example("gcp_counterpart")
 }
 
 pub(super) fn with(counterpart: &Path, what: &str, port: u16, program: &Path) -> Command {
