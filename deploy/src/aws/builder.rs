@@ -2,7 +2,7 @@ use super::{Aws, api::Clients};
 use crate::{Error, Result, retry::Budget};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_lambda::config::Credentials;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Where and as whom. What is not set is found as AWS's own tools find it.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,7 @@ pub struct Builder {
     endpoint: Option<String>,
     credentials: Option<Credentials>,
     budget: Option<Budget>,
+    tries: Option<NonZeroU32>,
 }
 
 /// How often the SDK tries a call that was throttled or failed on the way.
@@ -52,6 +53,12 @@ impl Builder {
         self
     }
 
+    /// How often the SDK tries a call that was throttled, or that failed on the way: six times unless set, and not again with one.
+    pub fn tries(mut self, tries: NonZeroU32) -> Self {
+        self.tries = Some(tries);
+        self
+    }
+
     /// Looks for the region and prepares the clients. Credentials are asked for with the first call.
     ///
     /// # Errors
@@ -67,7 +74,7 @@ impl Builder {
             }
         });
         let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
+            .with_max_attempts(self.tries.map_or(TRIES, NonZeroU32::get))
             .with_initial_backoff(budget.first_pause);
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(LONGEST_CALL);
