@@ -93,16 +93,18 @@ impl Clients {
             Ok(Err(error)) => return Err(none(Some(error.into()))),
             Err(late) => return Err(none(Some(late.into()))),
         }
+        // Of a region that does not exist nobody answers: it is to be seen which was asked.
+        let operation = format!("GetCallerIdentity in {region}");
         let answer = timeout_at(end, self.sts.get_caller_identity().send()).await;
         let answer = answer.map_err(|late| Error::Unreachable {
             provider: NAME,
-            operation: "GetCallerIdentity".to_owned(),
+            operation: operation.clone(),
             source: late.into(),
         })?;
-        let answer = answer.map_err(|error| failed("GetCallerIdentity", error))?;
+        let answer = answer.map_err(|error| failed(&operation, error))?;
         let account = answer.account().ok_or_else(|| Error::Unexpected {
             provider: NAME,
-            operation: "GetCallerIdentity".to_owned(),
+            operation,
             message: "it names no account".to_owned(),
         })?;
         let mut identity = Identity::new(account, region);

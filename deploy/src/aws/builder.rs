@@ -62,7 +62,7 @@ impl Builder {
     /// Looks for the region and prepares the clients. Credentials are asked for with the first call.
     ///
     /// # Errors
-    /// [`Error::Setting`] without a region.
+    /// [`Error::Setting`] without a region, or with one that has another form than AWS's.
     pub async fn build(self) -> Result<Aws> {
         let is_local = self.endpoint.is_some();
         let budget = self.budget.unwrap_or_else(|| {
@@ -100,8 +100,39 @@ impl Builder {
                 "there is none: set it, or `AWS_REGION`, or one for the profile",
             )
         })?;
+        if !is_region(&region) {
+            let message = format!("`{region}` is no region of aws: they are like `eu-west-1`");
+            return Err(Error::setting("providers.aws.region", message));
+        }
         // One may also be named by `AWS_ENDPOINT_URL` or the profile.
         let has_own_endpoint = config.endpoint_url().is_some();
         Ok(Aws { clients: Clients::new(config, has_own_endpoint), region, budget })
+    }
+}
+
+/// Letters, then directions, then a number: `eu-west-1`, `us-gov-east-1`. Which there are changes too often for a list.
+fn is_region(region: &str) -> bool {
+    let parts: Vec<_> = region.split('-').collect();
+    let [words @ .., number] = &parts[..] else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    words.len() >= 2
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_region;
+
+    #[test]
+    fn a_region_has_its_form() {
+        for region in ["eu-west-1", "us-gov-east-1", "ap-southeast-11", "us-isob-east-1"] {
+            assert!(is_region(region), "{region}");
+        }
+        for region in ["", "europe-west1", "eu-west", "eu-west-1a", "EU-WEST-1", "1", "a-1", "--1"]
+        {
+            assert!(!is_region(region), "{region}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What a deployer must be allowed to do: the actions of the calls that are made, by the service authorization reference of each
 //! (docs.aws.amazon.com/service-authorization/latest/reference, read 2026-11). Whether they are enough was not tried on a real account.
 //!
-//! An archive of more than 50 MB goes through a bucket: that takes `s3:CreateBucket`, `s3:ListBucket`, `s3:GetObject` and
-//! `s3:PutObject` on `omnifn-<account>-<region>`, too.
+//! An archive of more than 50 MB goes through a bucket: that takes `s3:CreateBucket`, `s3:ListBucket`, `s3:GetObject`,
+//! `s3:PutObject` and `s3:AbortMultipartUpload` on `omnifn-<account>-<region>`, too.
 
 use super::{
     event_invoke, function, log_group, mapping, names::scheduler_role_of, notification, permission,
