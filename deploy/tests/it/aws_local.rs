@@ -48,8 +48,7 @@ fn others() -> Vec<Deployment> {
     let of = |function, triggers: Value| deployment(function, json!({ "triggers": triggers }));
     let cors = json!({ "origins": ["https://example.com"], "methods": ["GET"], "max-age": "1h" });
     let night = json!({ "type": "timer", "schedule": "30 2 * * 1-5", "timezone": "Europe/Berlin", "input": { "a": 1 } });
-    let photos =
-        json!({ "type": "storage", "prefix": "in/", "suffix": ".jpg", "changes": ["created"] });
+    let photos = json!({ "type": "storage", "prefix": "in/", "suffix": ".jpg", "changes": ["created", "deleted", "archived"] });
     vec![
         of(
             "create",
@@ -208,7 +207,7 @@ async fn a_topic_tells_what_its_filter_lets_through() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_tells_of_the_objects_that_are_asked_for() {
-    let photos = json!({ "type": "storage", "prefix": "in/", "suffix": ".jpg" });
+    let photos = json!({ "type": "storage", "prefix": "in/", "suffix": ".jpg", "changes": ["created", "deleted"] });
     let settings = json!({ "triggers": { "photos": photos } });
     let (cloud, deployer, deployment) = deployed("resize", settings).await;
     for object in ["/photos/out/a.jpg", "/photos/in/b.png", "/photos/in/c.jpg"] {
@@ -217,6 +216,8 @@ async fn a_bucket_tells_of_the_objects_that_are_asked_for() {
     assert!(is_logged(&deployer, &deployment.scope, "in/c.jpg").await);
     let lines = lines(&deployer, &deployment.scope).await;
     assert!(!lines.contains("a.jpg") && !lines.contains("b.png"), "{lines}");
+    cloud.send("s3", Method::DELETE, "/photos/in/c.jpg", &[], "").await;
+    assert!(is_logged(&deployer, &deployment.scope, "ObjectRemoved:Delete").await);
     let kept = cloud.send("s3", Method::GET, "/photos?notification", &[], "").await;
     assert!(kept.contains("<Id>other</Id>") && kept.contains("shop-test-resize"), "{kept}");
     deployer.remove(&deployment.scope, &Silent).await.unwrap();
