@@ -1,5 +1,6 @@
-//! What a deployer must be allowed to do: the actions of the calls that are made, by the service authorization reference of each
-//! (docs.aws.amazon.com/service-authorization/latest/reference, read 2026-11). Whether they are enough was not tried on a real account.
+//! What a deployer must be allowed to do: the actions of the calls that are made. Those of Lambda are called like its calls
+//! (docs.aws.amazon.com/service-authorization/latest/reference/list_lambda.html, read 2026-11), that of a bucket's notifications is named in
+//! its API reference; that the other services' are called like their calls, and that all of them are enough, is not verified.
 //!
 //! An archive of more than 50 MB goes through a bucket: that takes `s3:CreateBucket`, `s3:ListBucket`, `s3:GetObject`,
 //! `s3:PutObject` and `s3:AbortMultipartUpload` on `omnifn-<account>-<region>`, too.

@@ -300,3 +300,23 @@ async fn a_call_is_tried_as_often_as_was_set() {
     trying(&endpoint, 2).await.list("shop", "test").await.unwrap_err();
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
+
+#[test]
+fn each_weakness_of_the_peer_names_tests_that_are_there() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(folder.join("../docs/deploy-aws.md")).unwrap();
+    for number in 1..=12 {
+        let row = page.lines().find(|line| line.starts_with(&format!("| D{number} |"))).unwrap();
+        let tests: Vec<_> = row
+            .split('`')
+            .filter_map(|code| code.split_once("::"))
+            .filter(|(module, _)| module.starts_with("aws_"))
+            .collect();
+        assert!(!tests.is_empty(), "{row}");
+        for (module, test) in tests {
+            let source =
+                std::fs::read_to_string(folder.join(format!("tests/it/{module}.rs"))).unwrap();
+            assert!(source.contains(&format!("fn {test}(")), "{module}::{test}");
+        }
+    }
+}
