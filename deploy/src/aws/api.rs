@@ -25,6 +25,7 @@ pub(super) struct Clients {
     pub(super) events: aws_sdk_eventbridge::Client,
     pub(super) scheduler: aws_sdk_scheduler::Client,
     pub(super) s3: aws_sdk_s3::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) sts: aws_sdk_sts::Client,
 }
@@ -73,6 +74,7 @@ impl Clients {
             events: client!(aws_sdk_eventbridge),
             scheduler: client!(aws_sdk_scheduler),
             s3: aws_sdk_s3::Client::from_conf(s3.retry_classifier(Busy).build()),
+            secrets: client!(aws_sdk_secretsmanager),
             sns: client!(aws_sdk_sns),
             sts: client!(aws_sdk_sts),
             config,
@@ -101,7 +103,12 @@ impl Clients {
             operation: operation.clone(),
             source: late.into(),
         })?;
-        let answer = answer.map_err(|error| failed(&operation, error))?;
+        let answer = answer.map_err(|error| match failed(&operation, error) {
+            Error::Credentials { provider, message, source } => {
+                Error::Credentials { provider, message: format!("{message}; {SOURCES}"), source }
+            }
+            other => other,
+        })?;
         let account = answer.account().ok_or_else(|| Error::Unexpected {
             provider: NAME,
             operation,

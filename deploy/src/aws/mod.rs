@@ -37,6 +37,7 @@ mod reserved;
 mod role;
 mod rule;
 mod schedule;
+mod secrets;
 mod subscription;
 mod tags;
 mod traffic;
@@ -108,6 +109,7 @@ impl Provider for Aws {
     ) -> Result<Vec<Found>> {
         let names = Names::new(scope, identity);
         let call = Call { aws: self, scope, names: &names };
+        secrets::check(call, wanted).await?;
         let mut found = Vec::new();
         // What hangs on something comes after it. Each of these asks for nothing where there cannot be anything.
         found.extend(role::read(call, &names.role).await?);

@@ -7,7 +7,7 @@
 
 use super::{
     event_invoke, function, log_group, mapping, names::scheduler_role_of, notification, permission,
-    provisioned, reserved, role, rule, schedule, subscription, traffic, url,
+    provisioned, reserved, role, rule, schedule, secrets, subscription, traffic, url,
 };
 use crate::{Permission, Resource};
 use serde_json::Value;
@@ -101,6 +101,7 @@ const SCHEDULE: &[&str] = &[
 const NETWORK: &[&str] = &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
 const FILES: &str = "elasticfilesystem:DescribeMountTargets";
 const LAYER: &str = "lambda:GetLayerVersion";
+const SECRET: &str = "secretsmanager:DescribeSecret";
 
 /// Of all that the resources take to be made, changed, read and removed.
 pub(super) fn of(region: &str, resources: &[Resource]) -> Vec<Permission> {
@@ -170,6 +171,12 @@ impl All {
             function::KIND => {
                 on_function(FUNCTION);
                 self.surroundings(resource);
+                for (_, secret) in secrets::of(resource) {
+                    self.add(
+                        &[SECRET],
+                        &secrets::arn(secret, |name| place.arn("secretsmanager", name)),
+                    );
+                }
             }
             traffic::KIND => on_function(TRAFFIC),
             reserved::KIND => on_function(RESERVED),

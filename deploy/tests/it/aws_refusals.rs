@@ -1,6 +1,6 @@
 //! What cannot be had on AWS is refused, with what to do about it, and nothing secret is told.
 
-use crate::aws_cloud::{Cloud, aws, builder, chain, deployment, pack, program};
+use crate::aws_cloud::{Cloud, aws, builder, chain, deployment, pack, program, writes};
 use omnifn_deploy::{
     Action, Deployer, Deployment, Error, Scope, Silent, aws::Aws, package::Provider, testing,
 };
@@ -92,6 +92,39 @@ async fn settings_outside_the_limits_are_refused_before_anything_is_made() {
     }
     let asked = proxy.calls();
     assert!(asked.iter().all(|call| call == "POST /"), "only who asks was asked for: {asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_not_there_is_named_before_anything_is_made() {
+    let cloud = Cloud::empty();
+    let proxy = cloud.proxy().await;
+    let deployer = Deployer::new(aws(&proxy.endpoint()).await);
+    let layer = "arn:aws:lambda:eu-west-1:015030872274:layer:AWS-Parameters-and-Secrets-Lambda-Extension:17";
+    let settings =
+        json!({ "secrets": { "DB_URL": "orders-db-url" }, "aws": { "layers": [layer] } });
+    let wanted = deployment("orders", settings);
+    let error = deployer.deploy(&wanted, &Silent).await.unwrap_err();
+    assert!(error.is_setting(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("`secrets.DB_URL`: the secret `orders-db-url` is not there"), "{text}");
+    assert!(text.contains("aws secretsmanager create-secret --name orders-db-url"), "{text}");
+    assert_eq!(writes(&proxy.sent()), []);
+
+    let body = json!({ "Name": "orders-db-url", "SecretString": "hunter2" });
+    cloud.json("secretsmanager", "secretsmanager.CreateSecret", body).await;
+    deployer.deploy(&wanted, &Silent).await.unwrap();
+    assert!(deployer.plan(&wanted).await.unwrap().is_empty());
+    let id = json!({ "SecretId": "orders-db-url" });
+    let read = cloud.json("secretsmanager", "secretsmanager.GetSecretValue", id.clone()).await;
+    assert_eq!(read["SecretString"], "hunter2", "it was only looked for");
+    let sent = proxy.sent();
+    assert!(sent.iter().all(|sent| !sent.body.as_deref().unwrap_or_default().contains("hunter2")));
+
+    cloud.json("secretsmanager", "secretsmanager.DeleteSecret", id).await;
+    let error = deployer.plan(&wanted).await.unwrap_err().to_string();
+    assert!(error.contains("is about to be deleted"), "{error}");
+    // What is there can be removed all the same.
+    deployer.remove(&wanted.scope, &Silent).await.unwrap();
 }
 
 #[tokio::test]
