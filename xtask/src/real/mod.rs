@@ -1,7 +1,7 @@
 //! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
 //!
-//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, boto3 and
-//! Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
+//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, `LocalStack`, boto3
+//! and Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
 mod aws_clients;
@@ -12,6 +12,7 @@ mod google;
 mod http;
 mod install;
 mod instances;
+mod localstack;
 mod moto;
 mod process;
 mod tally;
@@ -36,6 +37,9 @@ pub(crate) struct Options {
     /// Leave out deploying to moto's server.
     #[arg(long)]
     skip_moto: bool,
+    /// Leave out deploying to `LocalStack`.
+    #[arg(long)]
+    skip_localstack: bool,
     /// Leave out AWS's own clients with the local control plane.
     #[arg(long)]
     skip_aws_clients: bool,
@@ -78,6 +82,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         match install::moto(&folder) {
             Ok(installed) => moto::run(&installed, &folder, &mut tally),
             Err(missing) => tally.missing("aws deploy", &missing),
+        }
+    }
+
+    if options.skip_localstack {
+        tally.skip("aws deploy (localstack)", "--skip-localstack");
+    } else {
+        match localstack::install(&folder) {
+            Ok(python) => localstack::run(&python, &folder, &mut tally),
+            Err(missing) => tally.missing("aws deploy (localstack)", &missing),
         }
     }
 

@@ -18,6 +18,13 @@ pub(super) fn run(moto: &Moto, folder: &Path, tally: &mut Tally) {
     }
 }
 
+/// Our deployer, as the example that drives a counterpart.
+pub(super) fn deployer() -> Result<PathBuf> {
+    let features = ["--features", "testing", "--example", "aws_counterpart"];
+    command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
+    Ok(command::target().join("debug/examples/aws_counterpart"))
+}
+
 struct Counterpart<'a> {
     moto: &'a Moto,
     folder: &'a Path,
@@ -28,9 +35,7 @@ struct Counterpart<'a> {
 
 impl<'a> Counterpart<'a> {
     fn start(moto: &'a Moto, folder: &'a Path) -> Result<Self> {
-        let features = ["--features", "testing", "--example", "aws_counterpart"];
-        command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
-        let program = command::target().join("debug/examples/aws_counterpart");
+        let program = deployer()?;
         let port = free_port()?;
         let mut server = Command::new(&moto.server);
         server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
@@ -81,7 +86,7 @@ impl<'a> Counterpart<'a> {
 }
 
 /// What it says was all right, one a line.
-fn lines(mut command: Command) -> Result<Vec<String>> {
+pub(super) fn lines(mut command: Command) -> Result<Vec<String>> {
     let output = command.output().with_context(|| format!("{command:?} could not be started"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let good: Vec<_> =
