@@ -1,7 +1,7 @@
 //! `cargo xtask real`: our binaries against the counterparts that AWS and Google publish.
 //!
-//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, `LocalStack`, boto3
-//! and Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
+//! All are installed below `target/real`: AWS's Runtime Interface Emulator out of the Python package of `sam`, moto's server, boto3 and
+//! Google's Python clients by pip, Google's conformance client by `go install`. One line per check, and a last line `N passed, N failed`.
 
 mod aws;
 mod aws_clients;
