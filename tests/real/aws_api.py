@@ -451,6 +451,26 @@ def a_topic_tells_functions_and_queues():
     assert told([{"id": 4, "buyer": {"name": "Bob"}}, {"id": 5, "buyer": {"name": "Ada"}}]) == [5]
 
 
+def secrets_are_made_read_changed_and_deleted():
+    secrets = client("secretsmanager")
+    made = secrets.create_secret(Name="orders-db-url", SecretString="one")
+    with refused("ResourceExistsException"):
+        secrets.create_secret(Name="orders-db-url", SecretString="one")
+    for id in ["orders-db-url", made["ARN"], made["ARN"].rpartition("-")[0]]:
+        assert secrets.describe_secret(SecretId=id)["Name"] == "orders-db-url"
+        assert secrets.get_secret_value(SecretId=id)["SecretString"] == "one"
+    secrets.put_secret_value(SecretId="orders-db-url", SecretBinary=b"two")
+    found = secrets.get_secret_value(SecretId="orders-db-url")
+    assert found["SecretBinary"] == b"two" and "SecretString" not in found, found
+    secrets.delete_secret(SecretId="orders-db-url")
+    assert "DeletedDate" in secrets.describe_secret(SecretId="orders-db-url")
+    with refused("InvalidRequestException"):
+        secrets.get_secret_value(SecretId="orders-db-url")
+    secrets.delete_secret(SecretId="orders-db-url", ForceDeleteWithoutRecovery=True)
+    with refused("ResourceNotFoundException"):
+        secrets.describe_secret(SecretId="orders-db-url")
+
+
 def concurrency_and_tags_are_kept():
     functions.put_function_concurrency(FunctionName="create", ReservedConcurrentExecutions=0)
     with refused("TooManyRequestsException"):
@@ -497,6 +517,7 @@ CHECKS = [
     code_comes_from_a_bucket,
     rules_and_schedules_fire,
     a_topic_tells_functions_and_queues,
+    secrets_are_made_read_changed_and_deleted,
     concurrency_and_tags_are_kept,
     the_command_line_invokes,
     everything_can_be_removed,
