@@ -1,22 +1,35 @@
-//! Deploys to something that speaks AWS's APIs on this machine, such as moto's server. Used by `cargo xtask real`.
+//! Deploys to something that speaks AWS's APIs on this machine: moto's server, or `LocalStack`. Used by `cargo xtask real`.
 //!
 //!     aws_counterpart http://127.0.0.1:5000 check requests.jsonl   # what every provider promises; writes down what was sent
 //!     aws_counterpart http://127.0.0.1:5000 converge               # whichever call goes wrong
 //!     aws_counterpart http://127.0.0.1:5000 deploy                 # and leaves it there
 //!     aws_counterpart http://127.0.0.1:5000 remove
+//!     aws_counterpart http://127.0.0.1:4566 localstack             # what LocalStack can do of all this
 #![expect(clippy::print_stdout, reason = "it is a program")]
 
 use omnifn_deploy::{
-    Deployer, Deployment, Plan, Scope, Settings, Silent,
+    Action, Deployer, Deployment, Plan, Scope, Settings, Silent,
     aws::Aws,
     package::Provider,
     testing::{self, Cut, Proxy},
 };
 use serde_json::{Value, json};
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+use tokio::sync::OnceCell;
 
-/// Everything that the counterpart has.
+const ACCOUNT: &str = "123456789012";
+
+/// Everything that moto has.
 fn rich() -> Deployment {
+    let mut deployment = without_streams();
+    let clicks = json!({ "type": "queue", "stream": "clicks", "max-attempts": 3 });
+    let clicks = serde_json::from_value(clicks).expect("a trigger");
+    deployment.settings.triggers.insert("clicks".to_owned(), clicks);
+    deployment
+}
+
+/// `LocalStack`'s Kinesis is a program that is not in its package.
+fn without_streams() -> Deployment {
     let settings: Settings = serde_json::from_value(json!({
         "description": "ships orders",
         "memory": "512MiB",
@@ -25,7 +38,6 @@ fn rich() -> Deployment {
         "triggers": {
             "orders": { "type": "queue", "batch-size": 100, "batch-window": "5s" },
             "returns": { "type": "queue", "topic": "returns", "filter": "{\"kind\":[\"book\"]}" },
-            "clicks": { "type": "queue", "stream": "clicks", "max-attempts": 3 },
         },
         "aws": {
             "reserved-concurrency": 5,
@@ -57,6 +69,11 @@ fn others() -> Vec<Deployment> {
     ]
 }
 
+fn all(has_streams: bool) -> Vec<Deployment> {
+    let queues = if has_streams { rich() } else { without_streams() };
+    std::iter::once(queues).chain(others()).collect()
+}
+
 fn deployment(function: &str, settings: Settings) -> Deployment {
     let scope = Scope::new("shop", "test", function).expect("a name");
     Deployment::new(scope, settings, testing::archive(Provider::Aws, "first"))
@@ -67,6 +84,8 @@ fn deployment(function: &str, settings: Settings) -> Deployment {
 #[derive(Clone, Debug)]
 struct Cloud {
     address: SocketAddr,
+    /// Set where nothing but removing empties it: once what functions refer to is there.
+    kept: Option<Arc<OnceCell<()>>>,
 }
 
 impl Cloud {
@@ -78,7 +97,7 @@ impl Cloud {
         headers: &[(&str, &str)],
         body: &str,
     ) {
-        let scope = format!("Credential=test/20261125/eu-west-1/{service}/aws4_request");
+        let scope = format!("Credential={ACCOUNT}/20261125/eu-west-1/{service}/aws4_request");
         let signature = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
         let request =
             reqwest::Client::new().request(method, format!("http://{}{path}", self.address));
@@ -94,15 +113,33 @@ impl Cloud {
         );
     }
 
-    /// Empties it, but for what functions refer to.
+    /// Empties it, but for what functions refer to; where that cannot be, [`clear`](Self::clear) does.
     async fn reset(&self) {
+        let Some(kept) = &self.kept else {
+            self.send(reqwest::Method::POST, "/moto-api/reset", "x", &[], "").await;
+            self.add_sources(true).await;
+            return;
+        };
+        kept.get_or_init(|| self.add_sources(false)).await;
+    }
+
+    /// Removes the function and all that belongs to it, where [`reset`](Self::reset) does not.
+    async fn clear(&self, scope: &Scope) {
+        if self.kept.is_some() {
+            let deployer = deployer(format!("http://{}", self.address)).await;
+            let removed = deployer.remove(scope, &Silent).await;
+            removed.unwrap_or_else(|error| panic!("{scope}: {error:?}"));
+        }
+    }
+
+    /// What functions refer to.
+    async fn add_sources(&self, has_streams: bool) {
         use reqwest::Method;
         const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
         const STREAM: &[(&str, &str)] = &[
             ("x-amz-target", "Kinesis_20131202.CreateStream"),
             ("content-type", "application/x-amz-json-1.1"),
         ];
-        self.send(Method::POST, "/moto-api/reset", "x", &[], "").await;
         for queue in ["orders", "failed"] {
             let form = format!("Action=CreateQueue&Version=2012-11-05&QueueName={queue}");
             self.send(Method::POST, "/", "sqs", FORM, &form).await;
@@ -115,8 +152,10 @@ impl Cloud {
             "Action=CreatePolicy&Version=2010-05-08&PolicyName=tables&PolicyDocument={document}"
         );
         self.send(Method::POST, "/", "iam", FORM, &policy).await;
-        let stream = r#"{"StreamName":"clicks","ShardCount":1}"#;
-        self.send(Method::POST, "/", "kinesis", STREAM, stream).await;
+        if has_streams {
+            let stream = r#"{"StreamName":"clicks","ShardCount":1}"#;
+            self.send(Method::POST, "/", "kinesis", STREAM, stream).await;
+        }
         let place = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
         self.send(Method::PUT, "/photos", "s3", &[], place).await;
         // Somebody else's, which must stay there. (Without any, moto's answer has another root than S3's.)
@@ -128,7 +167,8 @@ impl Cloud {
 }
 
 async fn aws(endpoint: String) -> Aws {
-    let builder = Aws::builder().region("eu-west-1").credentials("test", "test");
+    // LocalStack takes a key of twelve digits for the account.
+    let builder = Aws::builder().region("eu-west-1").credentials(ACCOUNT, "test");
     builder.endpoint(endpoint).build().await.expect("a region")
 }
 
@@ -146,11 +186,10 @@ async fn deploy(deployer: &Deployer, deployment: &Deployment) -> Plan {
 fn cuts() -> Vec<(&'static str, Cut)> {
     let json = ("content-type", "application/json");
     let error = [json, ("x-amzn-errortype", "ServiceException")];
-    let throttled = [json, ("x-amzn-errortype", "TooManyRequestsException")];
     vec![
         ("refused", Cut::Refused),
         ("answer lost", Cut::AnswerLost),
-        ("429", Cut::answer(429, &throttled, r#"{"message":"Rate exceeded"}"#)),
+        ("throttled", Cut::Throttled),
         ("500", Cut::answer(500, &error, r#"{"message":"An error occurred"}"#)),
     ]
 }
@@ -180,6 +219,30 @@ async fn round_trip(cloud: &Cloud, deployment: &Deployment) -> String {
     })
 }
 
+/// New code and another setting, each of which goes through Pending; the traffic goes there and back.
+async fn changes(cloud: &Cloud, deployment: &Deployment) {
+    let name = &deployment.scope.function;
+    cloud.reset().await;
+    let deployer = deployer(format!("http://{}", cloud.address)).await;
+    deploy(&deployer, deployment).await;
+    let mut changed = deployment.clone();
+    changed.code = testing::archive(Provider::Aws, "second");
+    changed.settings.env.insert("COLOUR".to_owned(), "blue".to_owned());
+    let plan = deploy(&deployer, &changed).await;
+    assert!(plan.steps.iter().all(|step| step.action == Action::Update), "{name}: {plan:#?}");
+    let again = deployer.plan(&changed).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    assert!(again.is_empty(), "{name}: {again:#?}");
+    let percents = async || -> Vec<u8> {
+        let releases = deployer.releases(&changed.scope).await.expect("there are releases");
+        releases.iter().map(|release| release.percent).collect()
+    };
+    assert_eq!(percents().await, [100, 0], "{name}");
+    deployer.rollback(&changed.scope, None).await.expect("one can go back");
+    assert_eq!(percents().await, [0, 100], "{name}");
+    cloud.clear(&changed.scope).await;
+    println!("ok change {name}: new code, a new setting, and back");
+}
+
 /// What every provider promises; each promise is tried on an empty cloud.
 async fn conforms(cloud: &Cloud, deployment: &Deployment) {
     let aws = aws(format!("http://{}", cloud.address)).await;
@@ -197,18 +260,20 @@ async fn conforms(cloud: &Cloud, deployment: &Deployment) {
 }
 
 /// Each call goes wrong once, in each way.
-async fn converges(cloud: &Cloud, kind: &str, cut: &Cut) {
+async fn converges(cloud: &Cloud, deployment: &Deployment, kind: &str, cut: &Cut) {
     let start = |call: Option<usize>| {
-        let (cloud, cut) = (cloud.clone(), cut.clone());
+        let (cloud, cut, scope) = (cloud.clone(), cut.clone(), deployment.scope.clone());
         async move {
             cloud.reset().await;
+            cloud.clear(&scope).await;
             let proxy = Proxy::start(cloud.address, call.map(|call| (call, cut))).await;
             let deployer = deployer(proxy.endpoint()).await;
             (deployer, move || proxy.count() > call.unwrap_or_default())
         }
     };
-    let runs = testing::converges(start, &rich()).await;
+    let runs = testing::converges(start, deployment).await;
     let failures: usize = runs.iter().map(|run| run.failures).sum();
+    assert!(failures == 0 || *cut != Cut::Throttled, "a throttled call is tried again: {runs:?}");
     println!(
         "ok converge {kind}: each of {} calls goes wrong once; {failures} deploys failed before one succeeded",
         runs.len()
@@ -379,9 +444,12 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let endpoint = arguments.next().expect("the counterpart's endpoint");
     let address = endpoint.trim_start_matches("http://").trim_end_matches('/');
-    let cloud = Cloud { address: address.parse().expect("an address") };
-    let all: Vec<_> = std::iter::once(rich()).chain(others()).collect();
-    match arguments.next().as_deref() {
+    let command = arguments.next();
+    let is_localstack = command.as_deref() == Some("localstack");
+    let kept = is_localstack.then(Arc::default);
+    let cloud = Cloud { address: address.parse().expect("an address"), kept };
+    let all = all(!is_localstack);
+    match command.as_deref() {
         Some("check") => {
             let mut recorded = String::new();
             for deployment in &all {
@@ -397,8 +465,16 @@ async fn main() {
         }
         Some("converge") => {
             for (kind, cut) in cuts() {
-                converges(&cloud, kind, &cut).await;
+                converges(&cloud, &rich(), kind, &cut).await;
             }
+        }
+        Some("localstack") => {
+            for deployment in &all {
+                round_trip(&cloud, deployment).await;
+                changes(&cloud, deployment).await;
+            }
+            // Its mappings take seconds to come and to go: that of the URL is tried.
+            converges(&cloud, &others()[0], "answer lost", &Cut::AnswerLost).await;
         }
         Some("deploy") => {
             cloud.reset().await;
@@ -415,6 +491,8 @@ async fn main() {
                 println!("ok remove {scope}: {} steps", plan.steps.len());
             }
         }
-        other => panic!("`check`, `converge`, `deploy` or `remove` is wanted, not {other:?}"),
+        other => panic!(
+            "`check`, `converge`, `deploy`, `remove` or `localstack` is wanted, not {other:?}"
+        ),
     }
 }

@@ -422,6 +422,53 @@ def a_topic_tells_functions_and_queues():
     logged("ship", "4711")
     found = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     assert json.loads(found[0]["Body"])["id"] == 4711, found
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=found[0]["ReceiptHandle"])
+
+    there = next(it["SubscriptionArn"] for it in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] if it["Protocol"] == "sqs")
+    change = lambda name, value: sns.set_subscription_attributes(SubscriptionArn=there, AttributeName=name, AttributeValue=value)
+    with refused("InvalidParameter"):
+        change("FilterPolicy", json.dumps({"buyer": {"name": ["Ada"]}}))
+    with refused("InvalidParameter"):
+        change("RedrivePolicy", "")
+    change("FilterPolicy", json.dumps({"kind": ["book"], "count": [{"numeric": [">=", 2]}]}))
+    change("RedrivePolicy", json.dumps({"deadLetterTargetArn": queue_arn}))
+    kept = sns.get_subscription_attributes(SubscriptionArn=there)["Attributes"]
+    assert json.loads(kept["FilterPolicy"])["kind"] == ["book"] and json.loads(kept["RedrivePolicy"])["deadLetterTargetArn"] == queue_arn, kept
+
+    def told(messages):
+        for message in messages:
+            given = {name: {"DataType": kind, "StringValue": value} for name, (kind, value) in message.get("given", {}).items()}
+            sns.publish(TopicArn=topic, Message=json.dumps({**ORDER, **message}), MessageAttributes=given)
+        found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)["Messages"]
+        for it in found:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=it["ReceiptHandle"])
+        return [json.loads(it["Body"])["id"] for it in found]
+
+    book = {"kind": ("String", "book")}
+    assert told([{"id": 1}, {"id": 2, "given": {**book, "count": ("Number", "1")}}, {"id": 3, "given": {**book, "count": ("Number", "2")}}]) == [3]
+    change("FilterPolicyScope", "MessageBody")
+    change("FilterPolicy", json.dumps({"buyer": {"name": [{"prefix": "A"}]}}))
+    assert told([{"id": 4, "buyer": {"name": "Bob"}}, {"id": 5, "buyer": {"name": "Ada"}}]) == [5]
+
+
+def secrets_are_made_read_changed_and_deleted():
+    secrets = client("secretsmanager")
+    made = secrets.create_secret(Name="orders-db-url", SecretString="one")
+    with refused("ResourceExistsException"):
+        secrets.create_secret(Name="orders-db-url", SecretString="one")
+    for id in ["orders-db-url", made["ARN"], made["ARN"].rpartition("-")[0]]:
+        assert secrets.describe_secret(SecretId=id)["Name"] == "orders-db-url"
+        assert secrets.get_secret_value(SecretId=id)["SecretString"] == "one"
+    secrets.put_secret_value(SecretId="orders-db-url", SecretBinary=b"two")
+    found = secrets.get_secret_value(SecretId="orders-db-url")
+    assert found["SecretBinary"] == b"two" and "SecretString" not in found, found
+    secrets.delete_secret(SecretId="orders-db-url")
+    assert "DeletedDate" in secrets.describe_secret(SecretId="orders-db-url")
+    with refused("InvalidRequestException"):
+        secrets.get_secret_value(SecretId="orders-db-url")
+    secrets.delete_secret(SecretId="orders-db-url", ForceDeleteWithoutRecovery=True)
+    with refused("ResourceNotFoundException"):
+        secrets.describe_secret(SecretId="orders-db-url")
 
 
 def concurrency_and_tags_are_kept():
@@ -470,6 +517,7 @@ CHECKS = [
     code_comes_from_a_bucket,
     rules_and_schedules_fire,
     a_topic_tells_functions_and_queues,
+    secrets_are_made_read_changed_and_deleted,
     concurrency_and_tags_are_kept,
     the_command_line_invokes,
     everything_can_be_removed,

@@ -4,7 +4,12 @@ use super::NAME;
 use crate::{Error, Identity, Result};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::{
-    config::{ProvideCredentials as _, http::HttpResponse, retry::RetryConfig},
+    config::{
+        ProvideCredentials as _,
+        http::HttpResponse,
+        interceptors::InterceptorContext,
+        retry::{ClassifyRetry, RetryAction, RetryConfig},
+    },
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
 };
 use std::time::Duration;
@@ -20,8 +25,27 @@ pub(super) struct Clients {
     pub(super) events: aws_sdk_eventbridge::Client,
     pub(super) scheduler: aws_sdk_scheduler::Client,
     pub(super) s3: aws_sdk_s3::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
     pub(super) sns: aws_sdk_sns::Client,
     pub(super) sts: aws_sdk_sts::Client,
+}
+
+/// Whoever answers 429 is asked again, whatever else is in the answer: the SDK looks at codes only, and does not know all of them,
+/// such as SNS's `Throttled`.
+#[derive(Debug)]
+struct Busy;
+
+impl ClassifyRetry for Busy {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().map(|response| response.status().as_u16()) {
+            Some(429) => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "status 429"
+    }
 }
 
 /// How long it may take to find out whether there are credentials, and whose.
@@ -34,17 +58,25 @@ const SOURCES: &str = "tried the environment (`AWS_ACCESS_KEY_ID`), the profile 
 
 impl Clients {
     pub(super) fn new(config: SdkConfig, has_own_endpoint: bool) -> Self {
+        /// What every client has beside the configuration.
+        macro_rules! client {
+            ($service:ident) => {{
+                let builder = $service::config::Builder::from(&config).retry_classifier(Busy);
+                $service::Client::from_conf(builder.build())
+            }};
+        }
         // Buckets have names below the endpoint's only at AWS itself.
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(has_own_endpoint);
         Self {
-            lambda: aws_sdk_lambda::Client::new(&config),
-            iam: aws_sdk_iam::Client::new(&config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
-            events: aws_sdk_eventbridge::Client::new(&config),
-            scheduler: aws_sdk_scheduler::Client::new(&config),
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            sns: aws_sdk_sns::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
+            lambda: client!(aws_sdk_lambda),
+            iam: client!(aws_sdk_iam),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            events: client!(aws_sdk_eventbridge),
+            scheduler: client!(aws_sdk_scheduler),
+            s3: aws_sdk_s3::Client::from_conf(s3.retry_classifier(Busy).build()),
+            secrets: client!(aws_sdk_secretsmanager),
+            sns: client!(aws_sdk_sns),
+            sts: client!(aws_sdk_sts),
             config,
         }
     }
@@ -63,16 +95,23 @@ impl Clients {
             Ok(Err(error)) => return Err(none(Some(error.into()))),
             Err(late) => return Err(none(Some(late.into()))),
         }
+        // Of a region that does not exist nobody answers: it is to be seen which was asked.
+        let operation = format!("GetCallerIdentity in {region}");
         let answer = timeout_at(end, self.sts.get_caller_identity().send()).await;
         let answer = answer.map_err(|late| Error::Unreachable {
             provider: NAME,
-            operation: "GetCallerIdentity".to_owned(),
+            operation: operation.clone(),
             source: late.into(),
         })?;
-        let answer = answer.map_err(|error| failed("GetCallerIdentity", error))?;
+        let answer = answer.map_err(|error| match failed(&operation, error) {
+            Error::Credentials { provider, message, source } => {
+                Error::Credentials { provider, message: format!("{message}; {SOURCES}"), source }
+            }
+            other => other,
+        })?;
         let account = answer.account().ok_or_else(|| Error::Unexpected {
             provider: NAME,
-            operation: "GetCallerIdentity".to_owned(),
+            operation,
             message: "it names no account".to_owned(),
         })?;
         let mut identity = Identity::new(account, region);
@@ -113,6 +152,7 @@ const TRANSIENT_CODES: &[&str] = &[
     "ServiceException",
     "ServiceUnavailable",
     "SlowDown",
+    "Throttled",
     "Throttling",
     "ThrottlingException",
     "ThrottledException",

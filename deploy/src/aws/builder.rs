@@ -2,7 +2,7 @@ use super::{Aws, api::Clients};
 use crate::{Error, Result, retry::Budget};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_lambda::config::Credentials;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Where and as whom. What is not set is found as AWS's own tools find it.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,7 @@ pub struct Builder {
     endpoint: Option<String>,
     credentials: Option<Credentials>,
     budget: Option<Budget>,
+    tries: Option<NonZeroU32>,
 }
 
 /// How often the SDK tries a call that was throttled or failed on the way.
@@ -52,10 +53,16 @@ impl Builder {
         self
     }
 
+    /// How often the SDK tries a call that was throttled, or that failed on the way: six times unless set, and not again with one.
+    pub fn tries(mut self, tries: NonZeroU32) -> Self {
+        self.tries = Some(tries);
+        self
+    }
+
     /// Looks for the region and prepares the clients. Credentials are asked for with the first call.
     ///
     /// # Errors
-    /// [`Error::Setting`] without a region.
+    /// [`Error::Setting`] without a region, or with one that has another form than AWS's.
     pub async fn build(self) -> Result<Aws> {
         let is_local = self.endpoint.is_some();
         let budget = self.budget.unwrap_or_else(|| {
@@ -67,7 +74,7 @@ impl Builder {
             }
         });
         let retries = RetryConfig::standard()
-            .with_max_attempts(TRIES)
+            .with_max_attempts(self.tries.map_or(TRIES, NonZeroU32::get))
             .with_initial_backoff(budget.first_pause);
         let timeouts =
             TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(LONGEST_CALL);
@@ -93,8 +100,39 @@ impl Builder {
                 "there is none: set it, or `AWS_REGION`, or one for the profile",
             )
         })?;
+        if !is_region(&region) {
+            let message = format!("`{region}` is no region of aws: they are like `eu-west-1`");
+            return Err(Error::setting("providers.aws.region", message));
+        }
         // One may also be named by `AWS_ENDPOINT_URL` or the profile.
         let has_own_endpoint = config.endpoint_url().is_some();
         Ok(Aws { clients: Clients::new(config, has_own_endpoint), region, budget })
+    }
+}
+
+/// Letters, then directions, then a number: `eu-west-1`, `us-gov-east-1`. Which there are changes too often for a list.
+fn is_region(region: &str) -> bool {
+    let parts: Vec<_> = region.split('-').collect();
+    let [words @ .., number] = &parts[..] else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    words.len() >= 2
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_region;
+
+    #[test]
+    fn a_region_has_its_form() {
+        for region in ["eu-west-1", "us-gov-east-1", "ap-southeast-11", "us-isob-east-1"] {
+            assert!(is_region(region), "{region}");
+        }
+        for region in ["", "europe-west1", "eu-west", "eu-west-1a", "EU-WEST-1", "1", "a-1", "--1"]
+        {
+            assert!(!is_region(region), "{region}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     provisioned::{self, Provisioned},
     reserved::{self, Reserved},
     role::{self, Role},
-    traffic,
+    secrets, traffic,
     triggers::{self, Triggers},
 };
 use crate::{Deployment, Error, Resource, ResourceId, Result, Settings, Step, reference};
@@ -122,7 +122,7 @@ fn function(deployment: &Deployment, role: String, triggers: &Triggers) -> Resul
                 ),
             ));
         }
-        environment.insert(format!("OMNIFN_SECRET_{name}"), secret.clone());
+        environment.insert(format!("{}{name}", secrets::PREFIX), secret.clone());
     }
     check_names(&environment)?;
     let size = environment.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();

@@ -115,7 +115,7 @@ impl Mapping {
         (has_one || self.window_seconds > 0).then_some(self.window_seconds)
     }
 
-    /// Without any filter, those that are there go: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, read 2026-11.
+    /// An empty one takes away the filters that are there: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html, read 2026-11.
     fn filters(&self) -> FilterCriteria {
         let filters = self.filter.iter().map(|pattern| Filter::builder().pattern(pattern).build());
         let filters: Vec<_> = filters.collect();

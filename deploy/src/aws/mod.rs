@@ -9,13 +9,14 @@
 //!
 //! Caveats:
 //!
-//! * Built from AWS's own models and tested against moto, which keeps state and checks little; not yet run against a real account
+//! * Built from AWS's own models and tested against moto, `LocalStack` and the local control plane; not yet run against a real account
 //!   (`OMNIFN_LIVE_AWS=1` does that, see `tests/it/aws_live.rs`).
 //! * Everything invokes the alias `live`, never the function itself.
 //! * A bucket's notifications can only be written all at once: those of others are read and written back; two deployers at the
 //!   same moment could lose one of them.
 //! * An archive of more than 50 MB goes through the bucket `omnifn-<account>-<region>`, which is made where it is not there. It stays
-//!   there, since other functions may share it: a lifecycle rule of the bucket's may remove it, as Lambda keeps a copy.
+//!   there, since other functions may share it, and so do the parts of an upload that was killed: a lifecycle rule of the bucket's may remove
+//!   both, as Lambda keeps a copy.
 //! * A schedule, a notification and a permission carry no tags: they are found by their names, which begin with the function's.
 
 mod api;
@@ -37,6 +38,7 @@ mod reserved;
 mod role;
 mod rule;
 mod schedule;
+mod secrets;
 mod subscription;
 mod tags;
 mod traffic;
@@ -108,6 +110,7 @@ impl Provider for Aws {
     ) -> Result<Vec<Found>> {
         let names = Names::new(scope, identity);
         let call = Call { aws: self, scope, names: &names };
+        secrets::check(call, wanted).await?;
         let mut found = Vec::new();
         // What hangs on something comes after it. Each of these asks for nothing where there cannot be anything.
         found.extend(role::read(call, &names.role).await?);

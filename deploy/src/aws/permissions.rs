@@ -1,12 +1,13 @@
-//! What a deployer must be allowed to do: the actions of the calls that are made, by the service authorization reference of each
-//! (docs.aws.amazon.com/service-authorization/latest/reference, read 2026-11). Whether they are enough was not tried on a real account.
+//! What a deployer must be allowed to do: the actions of the calls that are made. Those of Lambda are called like its calls
+//! (docs.aws.amazon.com/service-authorization/latest/reference/list_lambda.html, read 2026-11), that of a bucket's notifications is named in
+//! its API reference; that the other services' are called like their calls, and that all of them are enough, is not verified.
 //!
-//! An archive of more than 50 MB goes through a bucket: that takes `s3:CreateBucket`, `s3:ListBucket`, `s3:GetObject` and
-//! `s3:PutObject` on `omnifn-<account>-<region>`, too.
+//! An archive of more than 50 MB goes through a bucket: that takes `s3:CreateBucket`, `s3:ListBucket`, `s3:GetObject`,
+//! `s3:PutObject` and `s3:AbortMultipartUpload` on `omnifn-<account>-<region>`, too.
 
 use super::{
     event_invoke, function, log_group, mapping, names::scheduler_role_of, notification, permission,
-    provisioned, reserved, role, rule, schedule, subscription, traffic, url,
+    provisioned, reserved, role, rule, schedule, secrets, subscription, traffic, url,
 };
 use crate::{Permission, Resource};
 use serde_json::Value;
@@ -100,6 +101,7 @@ const SCHEDULE: &[&str] = &[
 const NETWORK: &[&str] = &["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"];
 const FILES: &str = "elasticfilesystem:DescribeMountTargets";
 const LAYER: &str = "lambda:GetLayerVersion";
+const SECRET: &str = "secretsmanager:DescribeSecret";
 
 /// Of all that the resources take to be made, changed, read and removed.
 pub(super) fn of(region: &str, resources: &[Resource]) -> Vec<Permission> {
@@ -169,6 +171,12 @@ impl All {
             function::KIND => {
                 on_function(FUNCTION);
                 self.surroundings(resource);
+                for (_, secret) in secrets::of(resource) {
+                    self.add(
+                        &[SECRET],
+                        &secrets::arn(secret, |name| place.arn("secretsmanager", name)),
+                    );
+                }
             }
             traffic::KIND => on_function(TRAFFIC),
             reserved::KIND => on_function(RESERVED),

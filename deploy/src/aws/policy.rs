@@ -1,6 +1,6 @@
 //! Policies with the least that is needed.
 
-use super::names::Names;
+use super::{names::Names, secrets};
 use crate::Settings;
 use serde_json::{Value, json};
 
@@ -29,18 +29,13 @@ pub(super) fn function(settings: &Settings, names: &Names, triggers: &[Value]) -
     )];
     statements.extend(triggers.iter().cloned());
     if !settings.secrets.is_empty() {
-        // Secrets Manager puts a hyphen and six characters behind a name.
-        let secrets = settings.secrets.values().map(|secret| {
-            if secret.starts_with("arn:") {
-                secret.clone()
-            } else {
-                names.arn("secretsmanager", &format!("secret:{secret}-??????"))
-            }
-        });
+        let named = settings.secrets.values();
+        let named =
+            named.map(|secret| secrets::arn(secret, |name| names.arn("secretsmanager", name)));
         statements.push(allow(
             "Secrets",
             &["secretsmanager:GetSecretValue"],
-            &secrets.collect::<Vec<_>>(),
+            &named.collect::<Vec<_>>(),
         ));
     }
     if let Some(target) = &own.on_failure {

@@ -115,7 +115,8 @@ pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
     let tags = tags::all(call, &wanted.labels);
     let put =
         events.put_rule().event_bus_name(bus).name(name).event_pattern(wanted.pattern.to_string());
-    let put = put.description("Made by omnifn").send().await;
+    // With its tags, so that it is known as ours from the beginning, whatever happens next.
+    let put = put.set_tags(Some(to_tags(&tags)?)).description("Made by omnifn").send().await;
     let answer = put.map_err(|error| failed(&format!("PutRule {name}"), error))?;
     // Tags that are given with a rule that is there already are not taken.
     let arn = answer.rule_arn().unwrap_or_default();

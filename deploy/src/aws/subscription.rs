@@ -94,29 +94,35 @@ async fn attributes(call: Call<'_>, arn: &str) -> Result<HashMap<String, String>
     Ok(answer.and_then(|answer| answer.attributes).unwrap_or_default())
 }
 
-/// Subscribing again gives the subscription that is there.
+/// Subscribing again with the same gives the subscription that is there.
 pub(super) async fn put(call: Call<'_>, step: &Step) -> Result<Outputs> {
     let wanted: Subscription = super::desired::read(step)?;
     let (sns, topic) = (&call.aws.clients.sns, step.id.name.as_str());
-    let arn = if let Some(arn) = get(call, topic).await? {
-        arn
-    } else {
+    let redrive = wanted.dead_letter.map(|queue| json!({ "deadLetterTargetArn": queue }));
+    let wanted = [(FILTER, wanted.filter), (REDRIVE, redrive)];
+    let Some(arn) = get(call, topic).await? else {
+        // At once, so that no message comes that is not wanted.
+        let attributes = wanted
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_string())));
         let subscribe =
             sns.subscribe().topic_arn(topic).protocol("lambda").endpoint(call.names.alias_arn());
+        let subscribe = subscribe.set_attributes(Some(attributes.collect()));
         let answer = subscribe.return_subscription_arn(true).send().await;
-        let answer = answer.map_err(|error| failed(&format!("Subscribe {topic}"), error))?;
-        answer.subscription_arn.unwrap_or_default()
+        answer.map_err(|error| failed(&format!("Subscribe {topic}"), error))?;
+        return Ok(Outputs::new());
     };
     let there = attributes(call, &arn).await?;
-    let redrive = wanted.dead_letter.map(|queue| json!({ "deadLetterTargetArn": queue }));
-    for (name, value) in [(FILTER, wanted.filter), (REDRIVE, redrive)] {
+    for (name, value) in wanted {
         let is = there.get(name).and_then(|text| serde_json::from_str::<Value>(text).ok());
-        if is.unwrap_or_else(|| json!({})) == value.clone().unwrap_or_else(|| json!({})) {
+        if is.filter(|is| is != &json!({})) == value {
             continue;
         }
-        let value = value.unwrap_or_else(|| json!({})).to_string();
+        // A filter goes by an empty one, the other without a value: SNS refuses it otherwise, says Terraform's provider 5.
+        let none = (name == FILTER).then(|| json!({}));
+        let value = value.or(none).map(|value| value.to_string());
         let set = sns.set_subscription_attributes().subscription_arn(&arn).attribute_name(name);
-        let set = set.attribute_value(value).send().await;
+        let set = set.set_attribute_value(value).send().await;
         set.map_err(|error| failed(&format!("SetSubscriptionAttributes {name}"), error))?;
     }
     Ok(Outputs::new())

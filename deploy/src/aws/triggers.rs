@@ -201,7 +201,8 @@ impl Triggers {
         }
     }
 
-    /// Of the account's own SQS, or an ARN. Actions: docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html, read 2026-11.
+    /// Of the account's own SQS, or an ARN. Actions: those of AWS's managed policy `AWSLambdaSQSQueueExecutionRole`, and
+    /// `ChangeMessageVisibility`, which CDK grants whoever consumes a queue; whether Lambda needs that one is not verified.
     fn sqs(&mut self, trigger: Trigger<'_>, queue: &QueueBinding, name: &str) -> Result<()> {
         let arn = trigger.names.arn("sqs", name);
         let is_fifo = arn.strip_suffix(".fifo").is_some();
@@ -262,7 +263,8 @@ impl Triggers {
         } else {
             trigger.names.arn("kinesis", &format!("stream/{stream}"))
         };
-        // Streams are listed without a resource: docs.aws.amazon.com/service-authorization/latest/reference, read 2026-11.
+        // Actions: docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaKinesisExecutionRole.html, read 2026-11. That streams are
+        // listed without a resource is not verified.
         self.list_streams("KinesisStreams", "kinesis:ListStreams");
         let read = [
             "kinesis:DescribeStream",
@@ -297,6 +299,7 @@ impl Triggers {
                 trigger.refuse("stream", "on aws it is missing: the ARN of the table's stream")
             );
         };
+        // docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaDynamoDBExecutionRole.html, read 2026-11.
         let read = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
         self.list_streams("TableStreams", "dynamodb:ListStreams");
         let mapping = Mapping { partial_failures: true, ..Mapping::default() };
@@ -361,7 +364,8 @@ impl Triggers {
         Ok(())
     }
 
-    /// Actions: docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html, read 2026-11.
+    /// Actions: docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaMSKExecutionRole.html and, for the secret,
+    /// docs.aws.amazon.com/lambda/latest/dg/with-msk-permissions.html, read 2026-11.
     fn kafka(&mut self, trigger: Trigger<'_>, queue: &QueueBinding) -> Result<()> {
         let Some(kafka) = &queue.kafka else { return Ok(()) };
         if kafka.topic.is_empty() {
@@ -455,19 +459,8 @@ impl Triggers {
         let bucket = storage.bucket.as_deref().unwrap_or(trigger.name);
         let changes =
             if storage.changes.is_empty() { &[Change::Created][..] } else { &storage.changes };
-        let mut events = Vec::new();
-        for change in changes {
-            // docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html, read 2026-11.
-            events.push(
-                match change {
-                    Change::Created => "s3:ObjectCreated:*",
-                    Change::Deleted => "s3:ObjectRemoved:*",
-                    Change::Archived => "s3:LifecycleTransition",
-                    Change::Updated => "s3:ObjectTagging:*",
-                }
-                .to_owned(),
-            );
-        }
+        let events = changes.iter().flat_map(|change| events_of(*change));
+        let mut events: Vec<_> = events.map(|event| (*event).to_owned()).collect();
         events.sort_unstable();
         events.dedup();
         // A bucket's ARN names no account: whose it must be is said beside it.
@@ -509,6 +502,19 @@ impl Triggers {
         };
         self.resources.push(Resource::new(rule::id(bus, &name), properties));
         Ok(())
+    }
+}
+
+/// What S3 calls what happened to an object, as [`omnifn_core::ObjectChange`] has it. Names:
+/// docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html, read 2026-11.
+fn events_of(change: Change) -> &'static [&'static str] {
+    match change {
+        Change::Created => &["s3:ObjectCreated:*"],
+        Change::Deleted => &["s3:ObjectRemoved:Delete", "s3:LifecycleExpiration:Delete"],
+        Change::Archived => {
+            &["s3:ObjectRemoved:DeleteMarkerCreated", "s3:LifecycleExpiration:DeleteMarkerCreated"]
+        }
+        Change::Updated => &["s3:ObjectTagging:*", "s3:ObjectAcl:Put"],
     }
 }
 

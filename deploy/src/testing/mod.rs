@@ -14,6 +14,7 @@ mod archive;
 mod conformance;
 mod converge;
 mod proxy;
+mod throttling;
 
 pub use archive::{archive, archive_for, deployment};
 pub use conformance::conformance;

@@ -1,3 +1,4 @@
+use super::throttling;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, StatusCode, body::Incoming, header::HeaderName};
@@ -19,6 +20,8 @@ pub enum Cut {
     Refused,
     /// The provider does what it is told, and the connection ends before its answer.
     AnswerLost,
+    /// The call gets nowhere, since there were too many: the answer is the one that the asked service gives then, in its own form.
+    Throttled,
     /// The call gets nowhere, and this is the answer.
     Answer {
         /// The status: 429, 500.
@@ -162,17 +165,31 @@ async fn answer(
             forward(request, state).await?;
             Err("the answer is lost".into())
         }
+        Some(Cut::Throttled) => {
+            let (parts, body) = request.into_parts();
+            body.collect().await?;
+            let throttling = throttling::answer(&parts);
+            response(throttling.status, throttling.headers, throttling.body)
+        }
         Some(Cut::Answer { status, headers, body }) => {
             // A client that is still sending would not read the answer.
             request.into_body().collect().await?;
-            let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
-            *response.status_mut() = StatusCode::from_u16(status)?;
-            for (name, value) in headers {
-                response.headers_mut().insert(HeaderName::from_static(name), value.parse()?);
-            }
-            Ok(response)
+            response(status, &headers, body)
         }
     }
+}
+
+fn response(
+    status: u16,
+    headers: &[(&'static str, &'static str)],
+    body: &'static str,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = StatusCode::from_u16(status)?;
+    for (name, value) in headers {
+        response.headers_mut().insert(HeaderName::from_static(name), value.parse()?);
+    }
+    Ok(response)
 }
 
 async fn forward(
@@ -207,10 +224,8 @@ fn sent(parts: &hyper::http::request::Parts, body: &Bytes) -> Sent {
         let (name, value) = (name.as_str(), String::from_utf8_lossy(value.as_bytes()));
         if name == "authorization" {
             // Who asks stays out; which service is asked is not said elsewhere.
-            let scope =
-                value.split_once("Credential=").and_then(|(_, after)| after.split(',').next());
-            let scope = scope.and_then(|credential| credential.split_once('/'));
-            headers.extend(scope.map(|(_, scope)| (SCOPE.to_owned(), scope.to_owned())));
+            let scope = throttling::scope(&value);
+            headers.extend(scope.map(|scope| (SCOPE.to_owned(), scope.to_owned())));
         } else if !name.contains("token") {
             headers.push((name.to_owned(), value.into_owned()));
         }

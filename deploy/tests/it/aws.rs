@@ -272,6 +272,10 @@ async fn permissions_name_what_they_are_for() {
         ("iam:GetRole", "arn:aws:iam::123456789012:role/shop-prod-orders-scheduler"),
         ("lambda:CreateEventSourceMapping", "*"),
         ("sns:Subscribe", "arn:aws:sns:eu-west-1:123456789012:returns"),
+        (
+            "secretsmanager:DescribeSecret",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-db-url-??????",
+        ),
         ("ec2:DescribeSubnets", "*"),
         ("elasticfilesystem:DescribeMountTargets", "*"),
         ("scheduler:ListSchedules", "*"),
@@ -309,9 +313,13 @@ async fn keys_that_are_not_taken_are_an_error_of_credentials() {
     let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in \
                 the request is expired</Message></Error><RequestId>1</RequestId></ErrorResponse>";
     let aws = aws(answering("403 Forbidden", XML, body).await).await;
+    let started = Instant::now();
     let error = aws.identity().await.unwrap_err();
-    assert!(error.is_credentials(), "{error:?}");
+    assert!(error.is_credentials() && started.elapsed() < Duration::from_secs(2), "{error:?}");
     let text = error.to_string();
+    for source in ["environment", "profile", "web identity", "container", "instance"] {
+        assert!(text.contains(source), "{source}: {text}");
+    }
     assert!(text.contains("ExpiredToken") && text.contains("GetCallerIdentity"), "{text}");
     assert!(!format!("{error:?} {aws:?}").contains("hunter2"), "{error:?}");
 }

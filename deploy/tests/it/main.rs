@@ -1,7 +1,11 @@
 //! Deploying as a whole.
 
 mod aws;
+mod aws_cloud;
 mod aws_live;
+mod aws_local;
+mod aws_peer;
+mod aws_refusals;
 mod aws_slow;
 mod gcp;
 mod gcp_refusals;

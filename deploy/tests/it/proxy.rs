@@ -25,9 +25,14 @@ async fn upstream() -> SocketAddr {
 
 /// The status line and the body, or nothing.
 async fn get(proxy: &Proxy) -> String {
+    get_with(proxy, "").await
+}
+
+async fn get_with(proxy: &Proxy, headers: &str) -> String {
     let address = proxy.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = "GET /things?x=1 HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+    let request =
+        format!("GET /things?x=1 HTTP/1.1\r\nhost: here\r\nconnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer).await;
@@ -51,5 +56,31 @@ async fn one_call_goes_wrong_and_the_others_pass() {
         }
         assert_eq!(proxy.calls(), vec!["GET /things?x=1"; 3]);
         assert_eq!(proxy.count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_answered_as_the_asked_service_would() {
+    let target = "x-amz-target: AWSEvents.PutRule\r\n";
+    for (service, more, expected) in [
+        ("iam", "", "400 <ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>"),
+        ("sts", "", "400 <ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>"),
+        ("sns", "", "429 <ErrorResponse><Error><Type>Sender</Type><Code>Throttled</Code>"),
+        ("s3", "", "503 <Error><Code>SlowDown</Code>"),
+        ("lambda", "", "429 {\"Reason\":"),
+        ("scheduler", "", "429 {\"Message\":"),
+        ("events", target, "400 {\"__type\":\"ThrottlingException\""),
+        ("", "", "429 {\"error\":{\"code\":429"),
+    ] {
+        let proxy = Proxy::start(upstream().await, Some((0, Cut::Throttled))).await;
+        let scope = format!("Credential=x/20261125/eu-west-1/{service}/aws4_request");
+        let signature = if service.is_empty() {
+            "Bearer x"
+        } else {
+            &format!("AWS4-HMAC-SHA256 {scope}, Signature=0")
+        };
+        let answer = get_with(&proxy, &format!("authorization: {signature}\r\n{more}")).await;
+        assert!(answer.starts_with(expected), "{service}: {answer}");
+        assert_eq!(get(&proxy).await, "200 0");
     }
 }

@@ -77,7 +77,7 @@ impl Fault {
                 "application/xml",
                 xml::s3_error(self.code, &self.message, &call.path, &call.request_id),
             ),
-            Service::Sqs | Service::Events | Service::Logs => (
+            Service::Sqs | Service::Events | Service::Logs | Service::Secrets => (
                 "application/x-amz-json-1.1",
                 json!({"__type": self.code, "message": self.message}).to_string(),
             ),

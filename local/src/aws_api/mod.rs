@@ -16,6 +16,7 @@ mod request;
 mod s3;
 mod schedule;
 mod scheduler;
+mod secrets;
 mod sns;
 mod sqs;
 mod state;
@@ -97,7 +98,8 @@ impl AwsApiOptions {
     }
 }
 
-/// A control plane of AWS that runs: STS, IAM, Lambda, `CloudWatch` Logs, S3, SQS, SNS, EventBridge and its Scheduler. Dropping it ends
+/// A control plane of AWS that runs: STS, IAM, Lambda, `CloudWatch` Logs, S3, SQS, SNS, EventBridge and its Scheduler, and
+/// Secrets Manager. Dropping it ends
 /// its functions at once.
 ///
 /// ```no_run
@@ -208,6 +210,7 @@ struct Cloud {
     rules: Table<events::Rule>,
     schedule_groups: Table<scheduler::Group>,
     schedules: Table<scheduler::Schedule>,
+    secrets: Table<secrets::Secret>,
     logs: Arc<Logs>,
     pool: Pool,
     url_servers: Mutex<HashMap<String, Server>>,
@@ -249,6 +252,7 @@ impl Cloud {
             rules: Table::open(directory, "rules")?,
             schedule_groups: Table::open(directory, "schedule-groups")?,
             schedules: Table::open(directory, "schedules")?,
+            secrets: Table::open(directory, "secrets")?,
             directory: directory.clone(),
             region: options.region,
             account: options.account,
@@ -374,6 +378,7 @@ async fn answer(cloud: &Arc<Cloud>, call: &Arc<Call>) -> Result<Response<Bytes>,
             Service::Logs => logs::answer(&cloud, &call),
             Service::S3 => s3::answer(&cloud, &call),
             Service::Scheduler => scheduler::answer(&cloud, &call),
+            Service::Secrets => secrets::answer(&cloud, &call),
             Service::Sns => sns::answer(&cloud, &call),
             Service::Sqs => sqs::answer(&cloud, &call),
             Service::Sts => sts::answer(&cloud, &call),

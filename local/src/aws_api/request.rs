@@ -17,19 +17,21 @@ pub(super) enum Service {
     Logs,
     S3,
     Scheduler,
+    Secrets,
     Sns,
     Sqs,
     Sts,
 }
 
 impl Service {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Events,
         Self::Iam,
         Self::Lambda,
         Self::Logs,
         Self::S3,
         Self::Scheduler,
+        Self::Secrets,
         Self::Sns,
         Self::Sqs,
         Self::Sts,
@@ -44,6 +46,7 @@ impl Service {
             Self::Logs => "logs",
             Self::S3 => "s3",
             Self::Scheduler => "scheduler",
+            Self::Secrets => "secretsmanager",
             Self::Sns => "sns",
             Self::Sqs => "sqs",
             Self::Sts => "sts",
@@ -56,6 +59,7 @@ impl Service {
         match target.and_then(|target| target.split('.').next()) {
             Some("AmazonSQS") => return Self::Sqs,
             Some("AWSEvents") => return Self::Events,
+            Some("secretsmanager") => return Self::Secrets,
             Some(target) if target.starts_with("Logs_") => return Self::Logs,
             _ => {}
         }

@@ -12,6 +12,7 @@ mod google;
 mod http;
 mod install;
 mod instances;
+mod localstack;
 mod moto;
 mod process;
 mod registry;
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// Leave out deploying to moto's server.
     #[arg(long)]
     skip_moto: bool,
+    /// Leave out deploying to `LocalStack`.
+    #[arg(long)]
+    skip_localstack: bool,
     /// Leave out AWS's own clients with the local control plane.
     #[arg(long)]
     skip_aws_clients: bool,
@@ -86,6 +90,15 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         match install::moto(&folder) {
             Ok(installed) => moto::run(&installed, &folder, &mut tally),
             Err(missing) => tally.missing("aws deploy", &missing),
+        }
+    }
+
+    if options.skip_localstack {
+        tally.skip("aws deploy (localstack)", "--skip-localstack");
+    } else {
+        match localstack::install(&folder) {
+            Ok(python) => localstack::run(&python, &folder, &mut tally),
+            Err(missing) => tally.missing("aws deploy (localstack)", &missing),
         }
     }
 

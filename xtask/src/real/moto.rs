@@ -18,6 +18,13 @@ pub(super) fn run(moto: &Moto, folder: &Path, tally: &mut Tally) {
     }
 }
 
+/// Our deployer, as the example that drives a counterpart.
+pub(super) fn deployer() -> Result<PathBuf> {
+    let features = ["--features", "testing", "--example", "aws_counterpart"];
+    command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
+    Ok(command::target().join("debug/examples/aws_counterpart"))
+}
+
 struct Counterpart<'a> {
     moto: &'a Moto,
     folder: &'a Path,
@@ -28,9 +35,7 @@ struct Counterpart<'a> {
 
 impl<'a> Counterpart<'a> {
     fn start(moto: &'a Moto, folder: &'a Path) -> Result<Self> {
-        let features = ["--features", "testing", "--example", "aws_counterpart"];
-        command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
-        let program = command::target().join("debug/examples/aws_counterpart");
+        let program = deployer()?;
         let port = free_port()?;
         let mut server = Command::new(&moto.server);
         server.args(["-H", "127.0.0.1", "-p", &port.to_string()]);

@@ -3,6 +3,7 @@
 mod pattern;
 mod rule;
 
+pub(super) use pattern::Pattern;
 pub(super) use rule::Rule;
 
 use super::{
@@ -18,7 +19,6 @@ use bytes::Bytes;
 use chrono_tz::UTC;
 use http::{Response, StatusCode};
 use omnifn_core::rfc3339;
-use pattern::Pattern;
 use serde_json::{Value, json};
 use std::{
     sync::Arc,

@@ -1,5 +1,5 @@
 //! Event patterns (`eventbridge/latest/userguide/eb-create-pattern-operators`): exact values, `prefix`, `suffix`, `exists`,
-//! `anything-but` and `equals-ignore-case`. Other operators are refused rather than ignored.
+//! `anything-but`, `equals-ignore-case` and `numeric`. Other operators are refused rather than ignored.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 const DEEPEST: usize = 32;
 
 #[derive(Clone, Debug)]
-pub(super) struct Pattern(Map<String, Value>);
+pub(in crate::aws_api) struct Pattern(Map<String, Value>);
 
 impl Pattern {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(in crate::aws_api) fn parse(text: &str) -> Result<Self, String> {
         let pattern: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let Value::Object(fields) = pattern else {
             return Err("Filter is not an object".to_owned());
@@ -22,9 +22,26 @@ impl Pattern {
         Ok(Self(fields))
     }
 
-    pub(super) fn matches(&self, event: &Value) -> bool {
+    pub(in crate::aws_api) fn matches(&self, event: &Value) -> bool {
         fields_match(&self.0, event)
     }
+
+    pub(in crate::aws_api) fn is_nested(&self) -> bool {
+        self.0.values().any(Value::is_object)
+    }
+
+    /// How many each field may choose from, wherever it stands.
+    pub(in crate::aws_api) fn choices(&self) -> Vec<usize> {
+        choices(&self.0)
+    }
+}
+
+fn choices(fields: &Map<String, Value>) -> Vec<usize> {
+    let of = |wanted: &Value| match wanted {
+        Value::Object(fields) => choices(fields),
+        wanted => vec![wanted.as_array().map_or(0, Vec::len)],
+    };
+    fields.values().flat_map(of).collect()
 }
 
 fn check(fields: &Map<String, Value>, depth: usize) -> Result<(), String> {
@@ -68,13 +85,27 @@ fn check_choice(choice: &Value) -> Result<(), String> {
         "prefix" | "suffix" | "equals-ignore-case" => value.is_string(),
         "exists" => value.is_boolean(),
         "anything-but" => !value.is_object() && !value.is_null(),
+        "numeric" => !ranges(value).is_empty(),
         _ => {
             return Err(format!(
-                "Unrecognized match type {name}; here there are prefix, suffix, exists, anything-but, equals-ignore-case"
+                "Unrecognized match type {name}; here there are prefix, suffix, exists, anything-but, equals-ignore-case, numeric"
             ));
         }
     };
     if is_fine { Ok(()) } else { Err(format!("the value of {name} is not valid")) }
+}
+
+/// `[">", 0, "<=", 5]` as pairs; none of what is no such list.
+fn ranges(value: &Value) -> Vec<(&str, f64)> {
+    let items = value.as_array().map_or(&[][..], Vec::as_slice);
+    if !matches!(items.len(), 2 | 4) {
+        return Vec::new();
+    }
+    let pairs = items.chunks(2).map(|pair| {
+        let comparison = pair[0].as_str().filter(|it| ["<", "<=", "=", ">", ">="].contains(it))?;
+        Some((comparison, pair[1].as_f64()?))
+    });
+    pairs.collect::<Option<_>>().unwrap_or_default()
 }
 
 fn fields_match(fields: &Map<String, Value>, event: &Value) -> bool {
@@ -115,6 +146,15 @@ fn one_matches(choice: &Value, found: &Value) -> bool {
                 Value::Array(values) => !values.iter().any(|value| same(value, found)),
                 value => !same(value, found),
             },
+            "numeric" => found.as_f64().is_some_and(|found| {
+                ranges(value).into_iter().all(|(comparison, limit)| match comparison {
+                    "<" => found < limit,
+                    "<=" => found <= limit,
+                    ">" => found > limit,
+                    ">=" => found >= limit,
+                    _ => found.total_cmp(&limit).is_eq(),
+                })
+            }),
             _ => false,
         }
     })
@@ -149,6 +189,9 @@ mod tests {
         check(&json!({"detail": {"kind": [{"equals-ignore-case": "book"}]}}), true);
         check(&json!({"detail": {"kind": [{"anything-but": ["Pen"]}]}}), true);
         check(&json!({"detail": {"kind": [{"anything-but": "Book"}]}}), false);
+        check(&json!({"detail": {"count": [{"numeric": [">", 4, "<=", 5]}]}}), true);
+        check(&json!({"detail": {"count": [{"numeric": ["=", 5.5]}]}}), false);
+        check(&json!({"detail": {"kind": [{"numeric": [">", 0]}]}}), false);
         check(&json!({"detail": {"gone": [{"exists": false}]}}), true);
         check(&json!({"detail": {"gone": {"deep": [1]}}}), false);
     }
@@ -160,7 +203,9 @@ mod tests {
             json!([]),
             json!({"source": "shop"}),
             json!({"source": []}),
-            json!({"detail": {"count": [{"numeric": [">", 0]}]}}),
+            json!({"detail": {"count": [{"numeric": [">"]}]}}),
+            json!({"detail": {"count": [{"numeric": ["!", 0]}]}}),
+            json!({"detail": {"kind": [{"wildcard": "B*"}]}}),
             json!({"$or": [{"source": ["a"]}]}),
             json!({"source": [{"prefix": 5}]}),
         ] {

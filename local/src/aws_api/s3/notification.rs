@@ -25,6 +25,41 @@ const KINDS: [(&str, &str); 3] = [
     ("TopicConfiguration", "Topic"),
 ];
 
+/// Those of botocore's model 1.44. Only what happens here is told of: created and removed.
+const EVENTS: &[&str] = &[
+    "s3:IntelligentTiering",
+    "s3:LifecycleExpiration:*",
+    "s3:LifecycleExpiration:Delete",
+    "s3:LifecycleExpiration:DeleteMarkerCreated",
+    "s3:LifecycleTransition",
+    "s3:ObjectAcl:Put",
+    "s3:ObjectAnnotation:*",
+    "s3:ObjectAnnotation:Delete",
+    "s3:ObjectAnnotation:Put",
+    "s3:ObjectCreated:*",
+    "s3:ObjectCreated:CompleteMultipartUpload",
+    "s3:ObjectCreated:Copy",
+    "s3:ObjectCreated:Post",
+    "s3:ObjectCreated:Put",
+    "s3:ObjectRemoved:*",
+    "s3:ObjectRemoved:Delete",
+    "s3:ObjectRemoved:DeleteMarkerCreated",
+    "s3:ObjectRestore:*",
+    "s3:ObjectRestore:Completed",
+    "s3:ObjectRestore:Delete",
+    "s3:ObjectRestore:Post",
+    "s3:ObjectRetention:Put",
+    "s3:ObjectTagging:*",
+    "s3:ObjectTagging:Delete",
+    "s3:ObjectTagging:Put",
+    "s3:ReducedRedundancyLostObject",
+    "s3:Replication:*",
+    "s3:Replication:OperationFailedReplication",
+    "s3:Replication:OperationMissedThreshold",
+    "s3:Replication:OperationNotTracked",
+    "s3:Replication:OperationReplicatedAfterThreshold",
+];
+
 /// Something that happened to an object.
 pub(super) struct Change<'a> {
     pub(super) bucket: &'a str,
@@ -65,11 +100,8 @@ pub(super) fn put(cloud: &Cloud, call: &Call, bucket: &str) -> Result<Response<B
                 configuration["Id"] = identity::uuid().into();
             }
             let events = configuration["Event"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let are_known = events.iter().all(|event| {
-                event.as_str().is_some_and(|event| {
-                    event.starts_with("s3:Object") || event.starts_with("s3:Reduced")
-                })
-            });
+            let are_known =
+                events.iter().all(|event| event.as_str().is_some_and(|it| EVENTS.contains(&it)));
             if events.is_empty() || !are_known {
                 return Err(Fault::bad(
                     "InvalidArgument",

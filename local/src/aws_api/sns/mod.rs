@@ -1,5 +1,7 @@
 //! SNS: topics that tell functions and queues.
 
+mod filter;
+
 use super::{
     Cloud,
     error::Fault,
@@ -9,6 +11,7 @@ use super::{
 };
 use crate::{identity, runtime_api::Invocation};
 use bytes::Bytes;
+use filter::Filter;
 use http::Response;
 use omnifn_core::rfc3339;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,7 @@ const ACTIONS: &[&str] = &[
     "Unsubscribe",
     "UntagResource",
 ];
+const REDRIVE: &str = "RedrivePolicy";
 /// Of a message, in bytes.
 const LONGEST_MESSAGE: usize = 262_144;
 
@@ -99,10 +103,14 @@ pub(super) fn answer(cloud: &Arc<Cloud>, call: &Call) -> Result<Response<Bytes>,
         "GetSubscriptionAttributes" => subscription_attributes(cloud, arn("SubscriptionArn")?)?,
         "SetSubscriptionAttributes" => {
             let (name, value) = (arn("AttributeName")?, parameters.get("AttributeValue"));
-            check_attribute(name)?;
             let changed = cloud.subscriptions.update(arn("SubscriptionArn")?, |subscription| {
-                let value = value.unwrap_or_default().to_owned();
-                subscription.attributes.insert(name.to_owned(), value);
+                match value {
+                    Some(value) => {
+                        subscription.attributes.insert(name.to_owned(), value.to_owned())
+                    }
+                    None => subscription.attributes.remove(name),
+                };
+                check_attributes(&subscription.attributes)?;
                 Ok(json!({}))
             });
             changed.unwrap_or_else(|| Err(no_subscription()))?
@@ -213,13 +221,15 @@ fn subscribe(cloud: &Cloud, parameters: &Parameters) -> Result<Value, Fault> {
         return Err(Fault::bad("InvalidParameter", message));
     }
     let attributes = parameters.pairs("Attributes.entry", "key", "value");
-    for name in attributes.keys() {
-        check_attribute(name)?;
-    }
+    check_attributes(&attributes)?;
     // The same again is the same.
     let there = subscriptions(cloud, &topic);
     let same = there.iter().find(|(_, it)| it.protocol == protocol && it.endpoint == endpoint);
-    if let Some((arn, _)) = same {
+    if let Some((arn, there)) = same {
+        if attributes.iter().any(|(name, value)| there.attributes.get(name) != Some(value)) {
+            let why = "Attributes Reason: Subscription already exists with different attributes";
+            return Err(invalid(why));
+        }
         return Ok(json!({ "SubscriptionArn": arn }));
     }
     let arn = format!("{topic}:{}", identity::uuid());
@@ -227,17 +237,33 @@ fn subscribe(cloud: &Cloud, parameters: &Parameters) -> Result<Value, Fault> {
     Ok(json!({ "SubscriptionArn": arn }))
 }
 
-/// Filters would change what is delivered: they are refused rather than ignored.
-fn check_attribute(name: &str) -> Result<(), Fault> {
-    match name {
-        "DeliveryPolicy" | "RawMessageDelivery" | "RedrivePolicy" => Ok(()),
-        other => Err(Fault::bad(
-            "InvalidParameter",
-            format!(
-                "Invalid parameter: AttributeName {other}: here there are RawMessageDelivery, RedrivePolicy, DeliveryPolicy"
-            ),
-        )),
+/// Of a subscription, as they would be together.
+fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Fault> {
+    for (name, value) in attributes {
+        match name.as_str() {
+            filter::POLICY | filter::SCOPE | "DeliveryPolicy" | "RawMessageDelivery" => {}
+            REDRIVE if dead_letters(value).is_some() => {}
+            REDRIVE => {
+                return Err(invalid(&format!("{REDRIVE}: deadLetterTargetArn is an invalid arn")));
+            }
+            other => {
+                let why = format!(
+                    "AttributeName {other}: here there are RawMessageDelivery, {REDRIVE}, DeliveryPolicy, {}, {}",
+                    filter::POLICY,
+                    filter::SCOPE
+                );
+                return Err(invalid(&why));
+            }
+        }
     }
+    Filter::of(attributes).map(drop)
+}
+
+/// The queue for messages that could not be delivered (`sns/latest/dg/sns-dead-letter-queues`).
+fn dead_letters(policy: &str) -> Option<String> {
+    let policy: Value = serde_json::from_str(policy).ok()?;
+    let arn = policy["deadLetterTargetArn"].as_str()?;
+    arn.starts_with("arn:aws:sqs:").then(|| arn.to_owned())
 }
 
 /// Delivers a message to everyone who has subscribed; its id.
@@ -268,6 +294,12 @@ pub(super) fn publish(
         "MessageAttributes": attributes,
     });
     for (arn, subscription) in subscriptions(cloud, topic) {
+        // What is kept was checked.
+        if Filter::of(&subscription.attributes)?
+            .is_some_and(|filter| !filter.matches(message, attributes))
+        {
+            continue;
+        }
         let unsubscribe = format!("{}/?Action=Unsubscribe&SubscriptionArn={arn}", cloud.endpoint());
         told["UnsubscribeUrl"] = unsubscribe.into();
         let delivered = if subscription.protocol == "sqs" {
@@ -280,10 +312,9 @@ pub(super) fn publish(
         };
         if let Err(fault) = delivered {
             tracing::warn!(arn, message = fault.message, "a subscription did not get its message");
-            if let Some(policy) = subscription.attributes.get("RedrivePolicy") {
-                let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-                let target = policy["deadLetterTargetArn"].as_str().unwrap_or_default();
-                destination::send(cloud, target, &told, &[]);
+            let policy = subscription.attributes.get(REDRIVE);
+            if let Some(queue) = policy.and_then(|policy| dead_letters(policy)) {
+                destination::send(cloud, &queue, &told, &[]);
             }
         }
     }
@@ -337,6 +368,10 @@ fn listed(cloud: &Cloud, subscriptions: &[(String, Subscription)]) -> Value {
 fn entries(attributes: &BTreeMap<String, String>) -> Value {
     let entries = attributes.iter().map(|(key, value)| json!({"key": key, "value": value}));
     json!({ xml::ENTRIES: entries.collect::<Vec<_>>() })
+}
+
+fn invalid(why: &str) -> Fault {
+    Fault::bad("InvalidParameter", format!("Invalid parameter: {why}"))
 }
 
 fn no_topic() -> Fault {
