@@ -3,6 +3,7 @@
 //!     gcp_counterpart registry http://127.0.0.1:5000 PROGRAM   # pushes an image to a registry, and reads it back
 //!     gcp_counterpart storage http://127.0.0.1:4443 PROGRAM    # uploads a source to Cloud Storage, and reads it back
 //!     gcp_counterpart record requests.jsonl                    # deploys everything to the local control plane: what was sent
+//!     gcp_counterpart converge                                 # the same, whichever call goes wrong
 #![expect(clippy::print_stdout, reason = "it is a program")]
 
 use omnifn_deploy::{
@@ -10,7 +11,7 @@ use omnifn_deploy::{
     gcp::{Gcp, GcpCredentials, GcpEndpoints},
     package::{Kind, Program, Target},
     retry::Budget,
-    testing::{self, Proxy},
+    testing::{self, Cut, Proxy},
 };
 use omnifn_local::{GcpApi, GcpApiOptions};
 use reqwest::{Client, Method};
@@ -32,7 +33,10 @@ async fn main() {
         ["registry", address, program] => registry(address, program).await,
         ["storage", address, program] => storage(address, program).await,
         ["record", file] => record(file).await,
-        _ => panic!("usage: gcp_counterpart registry|storage ADDRESS PROGRAM, or record FILE"),
+        ["converge"] => converge().await,
+        _ => panic!(
+            "usage: gcp_counterpart registry|storage ADDRESS PROGRAM, or record FILE, or converge"
+        ),
     }
 }
 
@@ -44,28 +48,31 @@ struct Cloud {
     _directory: TempDir,
 }
 
+/// Which of the services is the counterpart.
+type Service = fn(&mut GcpEndpoints) -> &mut String;
+
 impl Cloud {
-    async fn start(upstream: Option<&str>, service: fn(&mut GcpEndpoints) -> &mut String) -> Self {
+    /// A counterpart at an address, beside which everything else is local; else all of it is, and all calls are seen by the proxy.
+    async fn start(counterpart: Option<(&str, Service)>, cut: Option<(usize, Cut)>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut options = GcpApiOptions::new(directory.path());
         PROJECT.clone_into(&mut options.project);
         options.operation_delay = Duration::from_millis(5);
-        if upstream.is_some() {
+        if counterpart.is_some() {
             // fake-gcs-server's buckets all belong to it.
             "0".clone_into(&mut options.project_number);
         }
         let local = GcpApi::start(options).expect("the local control plane");
+        let retries = if cut.is_some() { Budget::of(Duration::ZERO) } else { Budget::default() };
         let mut endpoints = GcpEndpoints::one(&local.endpoint());
-        let proxy = Proxy::start(address(upstream.unwrap_or(&endpoints.run)), None).await;
-        if upstream.is_some() {
-            *service(&mut endpoints) = proxy.endpoint();
-        } else {
-            endpoints = GcpEndpoints::one(&proxy.endpoint());
+        let upstream = counterpart.map_or(endpoints.run.as_str(), |(url, _)| url);
+        let proxy = Proxy::start(address(upstream), cut).await;
+        match counterpart {
+            Some((_, service)) => *service(&mut endpoints) = proxy.endpoint(),
+            None => endpoints = GcpEndpoints::one(&proxy.endpoint()),
         }
-        let waiting = Budget::of(Duration::from_secs(60))
-            .pauses(Duration::from_millis(5), Duration::from_millis(100));
         let gcp = Gcp::builder().project(PROJECT).region(REGION).endpoints(endpoints);
-        let gcp = gcp.credentials(GcpCredentials::Token(TOKEN.to_owned())).waiting(waiting);
+        let gcp = gcp.credentials(GcpCredentials::Token(TOKEN.to_owned())).retries(retries);
         let deployer = Deployer::new(gcp.build().expect("a project and a region"));
         Self { deployer, proxy, local, _directory: directory }
     }
@@ -123,7 +130,7 @@ fn digest(bytes: &[u8]) -> String {
 
 async fn registry(address: &str, program: &str) {
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    let cloud = Cloud::start(Some(address), |endpoints| &mut endpoints.registry).await;
+    let cloud = Cloud::start(Some((address, |endpoints| &mut endpoints.registry)), None).await;
     let deployment = packed(program, Kind::Image);
     let plan = cloud.plan(&deployment, &["image"]).await;
     let [step] = &plan.steps[..] else { panic!("one image: {:?}", plan.steps) };
@@ -169,7 +176,7 @@ async fn registry(address: &str, program: &str) {
 
 async fn storage(address: &str, program: &str) {
     const KINDS: [&str; 2] = ["bucket", "source"];
-    let cloud = Cloud::start(Some(address), |endpoints| &mut endpoints.storage).await;
+    let cloud = Cloud::start(Some((address, |endpoints| &mut endpoints.storage)), None).await;
     let deployment = packed(program, Kind::Source);
     let plan = cloud.plan(&deployment, &KINDS).await;
     let [_, source] = &plan.steps[..] else { panic!("bucket and source: {:?}", plan.steps) };
@@ -201,6 +208,17 @@ async fn storage(address: &str, program: &str) {
     println!("ok storage: what was removed by hand is planned again");
 }
 
+/// Messages of two topics, with what may be had beside.
+fn queue() -> Value {
+    json!({
+        "env": { "RUST_LOG": "info" },
+        "secrets": { "DB_URL": "orders-db-url" },
+        "triggers": {
+        "orders": { "type": "queue", "dead-letter": "failed", "max-attempts": 7, "filter": "attributes.kind = \"new\"" },
+        "back": { "type": "queue", "topic": "returns" },
+    }})
+}
+
 /// Everything that the deployer sends to Google, by each path and for each kind of trigger.
 fn everything() -> Vec<Deployment> {
     let of = |function: &str, kind, settings: Value| {
@@ -229,10 +247,6 @@ fn everything() -> Vec<Deployment> {
     let mut by_request = rich.clone();
     // The Functions API has no other billing.
     by_request["gcp"]["billing"] = json!("request");
-    let queue = json!({ "triggers": {
-        "orders": { "type": "queue", "dead-letter": "failed", "max-attempts": 7, "filter": "attributes.kind = \"new\"" },
-        "back": { "type": "queue", "topic": "returns" },
-    }});
     let timer = json!({ "triggers": {
         "nightly": { "type": "timer", "schedule": "0 3 * * mon-fri", "timezone": "Europe/Berlin", "input": { "a": 1 } },
     }});
@@ -250,7 +264,7 @@ fn everything() -> Vec<Deployment> {
         of("source", Kind::Source, rich.clone()),
         of("image", Kind::Image, rich),
         of("functions", Kind::Functions, by_request),
-        of("queue", Kind::Source, queue),
+        of("queue", Kind::Source, queue()),
         of("timer", Kind::Source, timer),
         of("storage", Kind::Functions, storage),
         of("database", Kind::Image, database),
@@ -259,7 +273,7 @@ fn everything() -> Vec<Deployment> {
 }
 
 async fn record(file: &str) {
-    let cloud = Cloud::start(None, |endpoints| &mut endpoints.run).await;
+    let cloud = Cloud::start(None, None).await;
     prepare(&cloud.local.endpoint()).await;
     for deployment in everything() {
         let name = &deployment.scope.function;
@@ -290,6 +304,44 @@ async fn record(file: &str) {
     let lines = sent.iter().map(|sent| serde_json::to_string(sent).expect("JSON") + "\n");
     fs::write(file, lines.collect::<String>()).expect("the file can be written");
     println!("ok record: {} requests", sent.len());
+}
+
+/// Each call goes wrong once, in each way, and is not sent again at once: deploying again mends it.
+async fn converge() {
+    const ERROR: &str = r#"{"error":{"code":500,"message":"broken","status":"INTERNAL"}}"#;
+    const BUSY: &str = r#"{"error":{"code":429,"message":"busy","status":"RESOURCE_EXHAUSTED"}}"#;
+    let cuts = [
+        ("refused", Cut::Refused),
+        ("answer lost", Cut::AnswerLost),
+        ("429", Cut::answer(429, &[], BUSY)),
+        ("500", Cut::answer(500, &[], ERROR)),
+    ];
+    let target = Target::gcp(Kind::Image).expect("a kind of Google's");
+    let code = testing::archive_for(&target, "first");
+    let rich = deployment("orders", Kind::Image, code, &queue());
+    for (kind, cut) in cuts {
+        let start = |call: Option<usize>| {
+            let cut = call.map(|call| (call, cut.clone()));
+            async move {
+                let cloud = Cloud::start(None, cut).await;
+                prepare(&cloud.local.endpoint()).await;
+                let deployer = cloud.deployer.clone();
+                let went_wrong = move || {
+                    // All of it is kept, not its proxy alone.
+                    let cloud: &Cloud = &cloud;
+                    cloud.proxy.count() > call.unwrap_or_default()
+                };
+                (deployer, went_wrong)
+            }
+        };
+        let runs = testing::converges(start, &rich).await;
+        assert!(runs.len() >= 25, "{kind}: {} calls are too few to show anything", runs.len());
+        let failures: usize = runs.iter().map(|run| run.failures).sum();
+        println!(
+            "ok converge {kind}: each of {} calls goes wrong once; {failures} deploys failed before one succeeded",
+            runs.len()
+        );
+    }
 }
 
 /// What deployments refer to.

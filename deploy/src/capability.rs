@@ -223,7 +223,7 @@ mod tests {
         check(
             |settings| _ = settings.secrets.insert("PORT".into(), "x".into()),
             here,
-            &["`env.PORT`: gcp keeps this name for itself: choose another one"],
+            &["`secrets.PORT`: gcp keeps this name for itself: choose another one"],
         );
         check(|settings| _ = settings.env.insert("PORTS".into(), String::new()), here, &[]);
     }

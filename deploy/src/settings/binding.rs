@@ -179,7 +179,8 @@ pub enum Change {
     Created,
     /// It is gone.
     Deleted,
-    /// It has been archived: moved to another class, or replaced where versions are kept.
+    /// Where versions are kept, what it was stays as a version that is not current: a delete marker took its place (AWS), or it was
+    /// replaced or deleted (Google).
     Archived,
     /// Its metadata (Google) or tags (AWS) are others.
     Updated,

@@ -9,7 +9,8 @@
 //!   decided. Any bearer token is taken.
 //! - Instances run as the user who started this, without a sandbox, and read no other environment than their own. At most 16 of a
 //!   revision run at once.
-//! - Instances are bounded by the template's `scaling`; the service's own is kept without effect. Requests to services may have any size.
+//! - Instances are bounded by the template's `scaling` and by the service's own, shared out by percent of the requests. Those that must always be
+//!   there are not started beforehand, but kept once they are. Manual scaling is kept without effect. Requests to services may have any size.
 //! - A zip with a `go.mod` is taken as a source of Cloud Run, too, since functions are its services. What an archive held stays below
 //!   the directory until that is removed.
 //! - Containers beside the first, volumes, VPC, ingress rules and encryption are kept, refused or ignored, but not emulated.

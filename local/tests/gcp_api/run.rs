@@ -379,6 +379,44 @@ async fn instances_come_with_requests_and_go_without() {
 }
 
 #[tokio::test]
+async fn the_services_own_scaling_bounds_its_instances() {
+    let google = Google::start_with(|options| options.idle_limit = Duration::from_millis(100));
+    let mut wanted = service(&google.source().await);
+    wanted["invokerIamDisabled"] = true.into();
+    wanted["template"]["maxInstanceRequestConcurrency"] = 1.into();
+    wanted["scaling"] = json!({"minInstanceCount": 1, "maxInstanceCount": 1});
+    let made = created(&google, &wanted).await;
+    let uri = made["uri"].as_str().unwrap().to_owned();
+    // How many there are at most while three requests come at once.
+    let most = async || {
+        let requests: Vec<_> = (0..3)
+            .map(|_| {
+                let uri = uri.clone();
+                tokio::spawn(async move { get(&uri, "/slow", None).await })
+            })
+            .collect();
+        let mut most = 0;
+        while requests.iter().any(|request| !request.is_finished()) {
+            most = most.max(google.api.instances());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for request in requests {
+            assert_eq!(request.await.unwrap(), (200, "slow".to_owned()));
+        }
+        most
+    };
+    assert_eq!(most().await, 1);
+    // The last one stays, though it has nothing to do.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(google.api.instances(), 1);
+    let more = json!({"scaling": {"maxInstanceCount": 3}});
+    let done = patched(&google, "updateMask=scaling", &more).await;
+    assert_eq!(done["error"], Value::Null, "{done:#}");
+    let most = most().await;
+    assert!((2..=3).contains(&most), "{most}");
+}
+
+#[tokio::test]
 async fn a_source_is_uploaded_through_cloud_run() {
     let google = Google::start();
     let mut body = b"--x\r\nContent-Type: application/json\r\n\r\n{\"service\": \"greet\"}\r\n\

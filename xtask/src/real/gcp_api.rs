@@ -32,6 +32,7 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) {
     );
     tally.check("google api: the tables are those of the discovery documents", schema.map(drop));
     registry::tell(requests(&python, folder), "what is sent", tally);
+    registry::tell(converge(), "converge", tally);
 
     let printed = match prepare(folder).and_then(|server| script(&python, &server, folder)) {
         Ok(printed) => printed,
@@ -56,6 +57,13 @@ fn requests(python: &Path, folder: &Path) -> Result<Vec<String>> {
     let mut check = Command::new(python);
     check.arg(command::root().join("tests/real/gcp_requests.py")).arg(&requests);
     lines(check)
+}
+
+/// A deploy whose calls go wrong one after the other.
+fn converge() -> Result<Vec<String>> {
+    let mut command = Command::new(registry::counterpart()?);
+    command.arg("converge");
+    lines(command)
 }
 
 /// The server, with the archive of a function.

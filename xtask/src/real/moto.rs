@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::install::Moto;
 use super::process::{Background, free_port};
 use super::tally::Tally;
-use crate::command::{self, cargo};
+use crate::command;
 
 pub(super) fn run(moto: &Moto, folder: &Path, tally: &mut Tally) {
     match Counterpart::start(moto, folder) {
@@ -20,9 +20,7 @@ pub(super) fn run(moto: &Moto, folder: &Path, tally: &mut Tally) {
 
 /// Our deployer, as the example that drives a counterpart.
 pub(super) fn deployer() -> Result<PathBuf> {
-    let features = ["--features", "testing", "--example", "aws_counterpart"];
-    command::run(cargo().args(["build", "--quiet", "-p", "omnifn-deploy"]).args(features))?;
-    Ok(command::target().join("debug/examples/aws_counterpart"))
+    command::example("aws_counterpart")
 }
 
 struct Counterpart<'a> {

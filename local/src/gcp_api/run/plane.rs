@@ -212,9 +212,13 @@ async fn answer(cloud: &Weak<Cloud>, name: &str, tag: &str, request: Request<Inc
             "Service Unavailable: no revision is ready",
         );
     };
+    let instances = traffic::instances(&service, revision);
     let revision = format!("{name}/revisions/{revision}");
     match cloud.plane.pool(&cloud, name, &revision) {
-        Ok(pool) => pool.send(&cloud, request).await,
+        Ok(pool) => {
+            pool.bound(instances);
+            pool.send(&cloud, request).await
+        }
         Err(failure) => refuse(StatusCode::SERVICE_UNAVAILABLE, &failure.message),
     }
 }

@@ -40,8 +40,11 @@ pub(in crate::gcp_api) struct Pool {
     program: Value,
     time_limit: Duration,
     concurrency: usize,
+    /// As the template has it: at least, and at most.
+    bounds: (usize, usize),
+    /// The same with what falls to it of the service's own.
     least: AtomicUsize,
-    most: usize,
+    most: AtomicUsize,
     listener: Listener,
     members: Mutex<Vec<Arc<Member>>>,
     freed: Notify,
@@ -75,6 +78,9 @@ impl Pool {
             value.as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(or)
         };
         let limit = revision["timeout"].as_str().and_then(text::duration);
+        let scaling = &revision["scaling"];
+        let least = count(&scaling["minInstanceCount"], 0).min(MOST_INSTANCES);
+        let most = count(&scaling["maxInstanceCount"], 100).clamp(1, MOST_INSTANCES);
         Self {
             service: service.to_owned(),
             revision: of(&revision["name"]),
@@ -82,14 +88,20 @@ impl Pool {
             program,
             time_limit: limit.unwrap_or(Duration::from_secs(300)),
             concurrency: count(&revision["maxInstanceRequestConcurrency"], 80).max(1),
-            least: AtomicUsize::new(
-                count(&revision["scaling"]["minInstanceCount"], 0).min(MOST_INSTANCES),
-            ),
-            most: count(&revision["scaling"]["maxInstanceCount"], 100).clamp(1, MOST_INSTANCES),
+            bounds: (least, most),
+            least: AtomicUsize::new(least),
+            most: AtomicUsize::new(most),
             listener,
             members: Mutex::new(Vec::new()),
             freed: Notify::new(),
         }
+    }
+
+    /// Takes what falls to it of the service's own instances. Whichever is narrower counts; what runs beyond that goes when it has nothing to do.
+    pub(super) fn bound(&self, (least, most): (usize, Option<usize>)) {
+        let most = most.map_or(self.bounds.1, |most| most.clamp(1, self.bounds.1));
+        self.most.store(most, Ordering::Release);
+        self.least.store(least.max(self.bounds.0).min(most), Ordering::Release);
     }
 
     /// A new instance, which has begun to start.
@@ -165,7 +177,7 @@ impl Pool {
                     .find(|member| member.busy.load(Ordering::Acquire) < self.concurrency);
                 let member = match free {
                     Some(member) => Some(member.clone()),
-                    None if members.len() < self.most => {
+                    None if members.len() < self.most.load(Ordering::Acquire) => {
                         let member = self.start(cloud).map_err(|failure| failure.message)?;
                         members.push(member.clone());
                         Some(member)

@@ -147,9 +147,24 @@ pub(super) fn choose<'a>(service: &'a Value, tag: &str, dice: i64) -> Option<&'a
     None
 }
 
+/// How many instances of the service's own `scaling` fall to a revision, by its percent of the requests: at least, and at most
+/// (`GoogleCloudRunV2ServiceScaling`, discovery document of Cloud Run v2). That parts of an instance are rounded up is not verified.
+pub(super) fn instances(service: &Value, revision: &str) -> (usize, Option<usize>) {
+    let latest = service["latestReadyRevision"].as_str().map(last);
+    let statuses = service["trafficStatuses"].as_array().into_iter().flatten();
+    let own = statuses.filter(|status| status["revision"].as_str().or(latest) == Some(revision));
+    let percent: u64 = own.filter_map(|status| status["percent"].as_u64()).sum();
+    let part = |field: &str| {
+        let whole = service["scaling"][field].as_u64()?;
+        usize::try_from(whole.saturating_mul(percent).div_ceil(100)).ok()
+    };
+    // What is reached by a tag alone has no percent, and answers all the same.
+    (part("minInstanceCount").unwrap_or(0), part("maxInstanceCount").map(|most| most.max(1)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::choose;
+    use super::{choose, instances};
     use serde_json::json;
 
     #[test]
@@ -169,5 +184,23 @@ mod tests {
         assert_eq!(choose(&service, "next", 0), Some("s-3"));
         assert_eq!(choose(&service, "none", 0), None);
         assert_eq!(choose(&json!({}), "", 0), None);
+    }
+
+    #[test]
+    fn instances_of_the_service_are_shared_out_by_percent() {
+        let mut service = json!({
+            "latestReadyRevision": "projects/p/locations/r/services/s/revisions/s-3",
+            "scaling": {"minInstanceCount": 2, "maxInstanceCount": 10},
+            "trafficStatuses": [
+                {"revision": "s-1", "percent": 75},
+                {"revision": "s-2", "tag": "old"},
+                {"percent": 25},
+            ],
+        });
+        assert_eq!(instances(&service, "s-1"), (2, Some(8)));
+        assert_eq!(instances(&service, "s-2"), (0, Some(1)));
+        assert_eq!(instances(&service, "s-3"), (1, Some(3)));
+        service["scaling"] = json!({});
+        assert_eq!(instances(&service, "s-1"), (0, None));
     }
 }
