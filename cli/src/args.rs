@@ -135,6 +135,10 @@ fn provider() -> impl TypedValueParser<Value = Provider> {
 /// Builds the crate, starts every function of it once as AWS Lambda does (over the Lambda Runtime API) and once as
 /// Google Cloud Run does (over HTTP and CloudEvents), and prints where they listen. A change of the sources
 /// builds and starts them again. Needs no account, no Docker and no network; listens on 127.0.0.1 only.
+///
+/// Meanwhile it serves the project's local cloud, so that `cargo omnifn deploy --stage local` in another terminal has where to
+/// deploy to; where another process serves it already (`cargo omnifn local start`), that one is used. What is deployed is kept
+/// below the target directory.
 #[derive(Debug, Args)]
 #[command(after_help = DEV_EXAMPLES)]
 pub(crate) struct Dev {
@@ -148,6 +152,9 @@ pub(crate) struct Dev {
     /// Ends with 0 if every cloud got the same answers, and with 3 if not. `cargo omnifn parity` does the same, and more.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Do not serve the local cloud that `--stage local` deploys to
+    #[arg(long)]
+    pub(crate) no_cloud: bool,
     /// With --once: send this instead of the samples' own data
     ///
     /// It becomes the body of an HTTP request, the data of a message, timer or event, the new document of a change, or

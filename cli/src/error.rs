@@ -34,6 +34,11 @@ impl Error {
         Self { exit: Exit::Usage, is_final: true, ..Self::failed(message) }
     }
 
+    /// Ctrl-C: nothing is to be said of it.
+    pub(crate) fn interrupted() -> Self {
+        Self { exit: Exit::Interrupted, is_final: true, ..Self::failed("interrupted") }
+    }
+
     /// Which rule it breaks: `cargo omnifn explain` tells more.
     pub(crate) fn code(mut self, rule: Rule) -> Self {
         self.code = Some(rule.code);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::{
     collections::BTreeSet,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,6 +17,9 @@ use std::{
 #[derive(Debug, Deserialize)]
 pub(crate) struct Project {
     packages: Vec<Package>,
+    /// All that was told.
+    #[serde(skip)]
+    metadata: String,
     pub(crate) workspace_root: PathBuf,
     pub(crate) target_directory: PathBuf,
 }
@@ -40,6 +44,15 @@ struct Dependency {
 struct Target {
     name: String,
     kind: Vec<String>,
+    src_path: PathBuf,
+}
+
+/// The file in which a program begins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    path: PathBuf,
+    /// As it is told: from the workspace's root.
+    pub(crate) shown: String,
 }
 
 /// The user's cargo: the one that started us, if one did.
@@ -67,9 +80,19 @@ impl Project {
                 .details(said)
                 .help("run this in the directory of a function crate, or pass `--manifest-path`"));
         }
-        serde_json::from_slice(&output.stdout).map_err(|error| {
+        let metadata = String::from_utf8_lossy(&output.stdout).into_owned();
+        let project = serde_json::from_str::<Self>(&metadata).map_err(|error| {
             Error::failed("what `cargo metadata` says is not understood").caused_by(&error)
-        })
+        })?;
+        Ok(Self { metadata, ..project })
+    }
+
+    /// The same as the part that builds sees it, without asking cargo again.
+    pub(crate) fn to_build(
+        &self,
+        cargo: &omnifn_package::Cargo,
+    ) -> Result<omnifn_package::Project> {
+        Ok(omnifn_package::Project::parse(cargo, &self.metadata)?)
     }
 
     pub(crate) fn packages(&self) -> &[Package] {
@@ -195,8 +218,7 @@ impl Package {
     }
 
     fn all_binaries(&self) -> impl Iterator<Item = &str> {
-        let targets = self.targets.iter();
-        let binaries = targets.filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+        let binaries = self.targets.iter().filter(|target| target.is_binary());
         binaries.map(|target| target.name.as_str())
     }
 
@@ -216,5 +238,75 @@ impl Package {
                     .help(format!("it has {}", all.join(", "))))
             }
         }
+    }
+}
+
+impl Package {
+    /// Where the binary begins.
+    pub(crate) fn source(&self, binary: &str, root: &Path) -> Source {
+        let target = self.targets.iter().find(|target| target.name == binary && target.is_binary());
+        let path = target.map(|target| target.src_path.clone()).unwrap_or_default();
+        let shown = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        Source { path, shown }
+    }
+}
+
+impl Target {
+    fn is_binary(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "bin")
+    }
+}
+
+impl Source {
+    /// `orders/src/main.rs:35`: the line that gives the program its function of this name, as far as words tell.
+    pub(crate) fn place_of(&self, function: &str) -> String {
+        let text = fs::read_to_string(&self.path).unwrap_or_default();
+        line_of(&text, function)
+            .map_or_else(|| self.shown.clone(), |line| format!("{}:{line}", self.shown))
+    }
+}
+
+fn line_of(text: &str, function: &str) -> Option<usize> {
+    let name = format!("\"{function}\"");
+    let given = |line: &str| line.contains("function(") && line.contains(&name);
+    let line = |is_it: &dyn Fn(&str) -> bool| {
+        let mut lines = text.lines();
+        lines.position(|line| !line.trim_start().starts_with("//") && is_it(line))
+    };
+    let found = line(&given)
+        .or_else(|| line(&|line| line.contains("run(") && !line.contains("fn ")))
+        .or_else(|| line(&|line| line.contains("run(")))
+        .or_else(|| line(&|line| line.contains("fn main(")))?;
+    Some(found + 1)
+}
+
+/// What stands behind the colon; spaces inside a path are escaped.
+pub(crate) fn sources_of(line: &str) -> Vec<PathBuf> {
+    let Some((_, sources)) = line.split_once(": ") else { return Vec::new() };
+    let sources = sources.replace("\\ ", "\0");
+    sources.split_whitespace().map(|path| path.replace('\0', " ").into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{line_of, sources_of};
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_function_is_found_by_the_line_that_gives_it() {
+        let several = "// .function(\"ship\")\nfn main() {\n    App::new()\n        .function(\"ship\", ship)\n        .run()\n}\n";
+        assert_eq!(line_of(several, "ship"), Some(4));
+        assert_eq!(line_of(several, "other"), Some(5));
+        assert_eq!(line_of("fn main() -> Result<()> { omnifn::run(greet) }", "greet"), Some(1));
+        assert_eq!(line_of("use x;\nfn main() {\n    run(greet)\n}", "greet"), Some(3));
+        assert_eq!(line_of("", "greet"), None);
+    }
+
+    #[test]
+    fn cargo_tells_what_a_program_is_built_from() {
+        let line = "/w/target/debug/orders: /w/src/main.rs /w/my\\ assets/a.html";
+        let expected = ["/w/src/main.rs", "/w/my assets/a.html"].map(PathBuf::from);
+        assert_eq!(sources_of(line), expected);
+        assert_eq!(sources_of(""), Vec::<PathBuf>::new());
     }
 }

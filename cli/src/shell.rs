@@ -4,11 +4,12 @@ use crate::{
     args::{Color, Format, Output},
     env::CARGO_TERM_COLOR,
     error::Error,
+    exit::Exit,
 };
 use anstream::ColorChoice;
 use anstyle::{AnsiColor, Style};
 use omnifn_local::Provider;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 const VERB: Style = AnsiColor::Green.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -107,7 +108,18 @@ impl Shell {
         }
     }
 
+    /// Takes away a line that somebody else has begun: cargo's progress, once cargo was ended.
+    pub(crate) fn clear_line() {
+        let mut out = std::io::stderr().lock();
+        if out.is_terminal() {
+            out.write_all(b"\r\x1b[K").ok();
+        }
+    }
+
     pub(crate) fn error(error: &Error) {
+        if error.exit() == Exit::Interrupted {
+            return;
+        }
         let mut out = anstream::stderr().lock();
         write!(out, "{}", Self::shown("error", ERROR, error)).ok();
     }

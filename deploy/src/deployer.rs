@@ -248,6 +248,9 @@ pub const TRAFFIC: &str = "traffic";
 /// What `outputs` of a resource are called, where providers have the same: the address that a function answers at.
 pub const URL: &str = "url";
 
+/// The same for the release that a function's newest code and settings have: what [`Release::id`] has there.
+pub const RELEASE: &str = "release";
+
 fn missing(what: &str, remedy: &str) -> Error {
     Error::Missing { what: what.to_owned(), remedy: Some(remedy.to_owned()) }
 }
@@ -281,6 +284,11 @@ impl Known {
     /// The address of the function, if it has one.
     pub fn url(&self) -> Option<&str> {
         self.iter().find_map(|outputs| outputs.get(URL)).map(String::as_str)
+    }
+
+    /// The newest release of the function, if there is one.
+    pub fn release(&self) -> Option<&str> {
+        self.iter().find_map(|outputs| outputs.get(RELEASE)).map(String::as_str)
     }
 }
 

@@ -58,7 +58,7 @@ pub mod testing;
 mod unit;
 
 pub use capability::{Capability, Limit, Measure};
-pub use deployer::{Deployer, TRAFFIC, URL};
+pub use deployer::{Deployer, RELEASE, TRAFFIC, URL};
 pub use deployment::{Code, Deployment, Rollout};
 pub use diff::{Change, diff};
 pub use error::{Error, Result, Source};

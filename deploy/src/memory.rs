@@ -2,8 +2,8 @@
 
 use crate::{
     ApplyContext, Capability, Deployment, Error, Found, Identity, Invocation, Invoked, LogLine,
-    LogPage, LogQuery, Measure, Outputs, Permission, Provider, Release, Resource, ResourceId,
-    Result, Scope, Share, Step, TRAFFIC, URL, plan::Action, reference,
+    LogPage, LogQuery, Measure, Outputs, Permission, Provider, RELEASE, Release, Resource,
+    ResourceId, Result, Scope, Share, Step, TRAFFIC, URL, plan::Action, reference,
 };
 use async_trait::async_trait;
 use omnifn_package::Provider as Cloud;
@@ -127,10 +127,10 @@ impl Provider for InMemory {
                     "secrets": settings.secrets,
                 }),
             )
-            .volatile(&["release"]),
+            .volatile(&[RELEASE]),
             Resource::new(
                 ResourceId::new(TRAFFIC, &name),
-                json!({ reference(&function, "release"): 100 }),
+                json!({ reference(&function, RELEASE): 100 }),
             ),
         ];
         resources.extend(settings.triggers.iter().map(|(trigger, binding)| {
@@ -264,7 +264,7 @@ impl State {
                 releases.push(release);
             }
             found.outputs = Outputs::from([
-                ("release".to_owned(), releases.len().to_string()),
+                (RELEASE.to_owned(), releases.len().to_string()),
                 (URL.to_owned(), format!("memory://{}", step.id.name)),
             ]);
         }

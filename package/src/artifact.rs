@@ -1,6 +1,7 @@
 use crate::{
     Base, Error, Executable, File, Image, Limit, Provider, Result, Target, Tree,
     archive::{self, Packed},
+    cache::Cache,
     digest,
     elf::Glibc,
     limits::{self, Above, Measure},
@@ -190,6 +191,11 @@ impl Program {
     /// When it does not start on the target's image, something to be included cannot be, or the archive is larger
     /// than the cloud takes.
     pub fn pack(&self, target: &Target) -> Result<Artifact> {
+        self.pack_with(target, None)
+    }
+
+    /// The same, but an archive of the same files is not packed again.
+    pub(crate) fn pack_with(&self, target: &Target, cache: Option<&Cache>) -> Result<Artifact> {
         let bytes = fs::read(&self.path).map_err(|error| Error::read(&self.path, error))?;
         let executable = Executable::read(&bytes)
             .map_err(|reason| Error::Unfit { path: self.path.clone(), reason })?;
@@ -209,7 +215,15 @@ impl Program {
         }
         // Before the work of packing, and again by what came out of it.
         warnings.extend(check_size(target.kind(), Measure::Unpacked, unpacked_size)?);
-        let Packed { bytes: archive, image, files } = archive::pack(&tree, target)?;
+        let pack = || archive::pack(&tree, target);
+        let packed = match cache {
+            Some(cache) => {
+                let form = format!("{}-{}-{}", self.binary, target.kind(), target.architecture());
+                cache.archive_or(&form, &form, &tree, pack)?
+            }
+            None => pack()?,
+        };
+        let Packed { bytes: archive, image, files } = packed;
         let size = archive.len() as u64;
         warnings.extend(check_size(target.kind(), Measure::Archive, size)?);
         let sha256 = digest::sha256(&archive);

@@ -43,6 +43,8 @@ pub struct Build<'a> {
     targets: Vec<Target>,
     compiler: Compiler,
     profile: String,
+    features: Vec<String>,
+    no_default_features: bool,
     color: &'static str,
     shows_output: bool,
 }
@@ -56,6 +58,8 @@ impl<'a> Build<'a> {
             targets: Vec::new(),
             compiler: Compiler::Auto,
             profile: "release".to_owned(),
+            features: Vec::new(),
+            no_default_features: false,
             color: "never",
             shows_output: false,
         }
@@ -130,6 +134,18 @@ impl<'a> Build<'a> {
         self
     }
 
+    /// Turns on these features of the packages: `tls`, or `orders/tls` where other packages have one of that name, too.
+    pub fn features(&mut self, names: impl IntoIterator<Item = String>) -> &mut Self {
+        self.features.extend(names);
+        self
+    }
+
+    /// Leaves out the packages' default features.
+    pub fn no_default_features(&mut self, without: bool) -> &mut Self {
+        self.no_default_features = without;
+        self
+    }
+
     /// Lets cargo write to this process's standard error, in colour where `color` (`auto`, `always`, `never`) has it,
     /// instead of telling its lines by [`Progress::Said`].
     pub fn show_output(&mut self, color: &'static str) -> &mut Self {
@@ -160,12 +176,16 @@ impl<'a> Build<'a> {
                 programs.insert(triple, built);
             }
         }
+        let cache = self.project.cache();
         let mut artifacts = Vec::new();
         for (index, _) in self.binaries.iter().enumerate() {
             for target in &self.targets {
+                if self.project.cargo.cancel().is_cancelled() {
+                    return Err(Error::Cancelled);
+                }
                 let program = &programs[target.architecture().triple()][index];
                 progress(Progress::Packing { binary: &program.binary, target });
-                let artifact = program.pack(target)?;
+                let artifact = program.pack_with(target, Some(&cache))?;
                 progress(Progress::Packed(&artifact));
                 artifacts.push(artifact);
             }
@@ -188,14 +208,17 @@ impl<'a> Build<'a> {
         {
             return Err(Error::StandardLibrary { triple: triple.to_owned() });
         }
-        let remapped =
-            if is_local { flags::remap(self.project, toolchain, triple)? } else { Vec::new() };
+        let remapped = if is_local {
+            flags::remap(self.project, toolchain, triple, settings)?
+        } else {
+            Vec::new()
+        };
         let project = self.project;
         let profile = Profile::new(&self.profile, project.root(), &project.cargo, settings);
         let command = self.command(compiler, triple, &remapped, settings, &profile)?;
         let names: Vec<_> = self.binaries.iter().map(|(_, binary)| binary.clone()).collect();
         progress(Progress::Building { binaries: &names, compiler, triple });
-        let built = execute(command, triple, self.shows_output, progress)?;
+        let built = execute(command, triple, self.shows_output, project.cargo.cancel(), progress)?;
         let mut programs = Vec::new();
         for ((package, binary), include) in self.binaries.iter().zip(includes) {
             let mut program = Program::new(self.executable(&built, package, binary, triple)?);
@@ -208,7 +231,7 @@ impl<'a> Build<'a> {
                 program.warnings.push(Warning::PanicAbort);
             }
             if toolchain.host == triple && uses_omnifn(package) {
-                match manifest::ask(&program.path) {
+                match manifest::ask(&program.path, project.cargo.cancel()) {
                     Ok(functions) => program.functions = Some(functions),
                     Err(reason) => program.warnings.push(Warning::Manifest { reason }),
                 }
@@ -236,6 +259,12 @@ impl<'a> Build<'a> {
         command.args([verb, "--message-format=json-render-diagnostics", "--color", self.color]);
         command.args(["--profile", &self.profile]);
         command.args(cargo.options());
+        if !self.features.is_empty() {
+            command.arg("--features").arg(self.features.join(","));
+        }
+        if self.no_default_features {
+            command.arg("--no-default-features");
+        }
         match (compiler, self.oldest_base(triple)) {
             (Compiler::Zigbuild, Some(base)) => {
                 command.arg("--target").arg(format!("{triple}.{}", base.glibc));

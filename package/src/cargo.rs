@@ -1,8 +1,10 @@
+use crate::Cancel;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output, Stdio},
 };
 
 /// How cargo is started: with which variables, and with which of its options.
@@ -17,6 +19,7 @@ pub struct Cargo {
     environment: BTreeMap<OsString, OsString>,
     locked: bool,
     offline: bool,
+    cancel: Cancel,
 }
 
 impl Cargo {
@@ -41,6 +44,22 @@ impl Cargo {
     pub fn offline(&mut self, offline: bool) -> &mut Self {
         self.offline = offline;
         self
+    }
+
+    /// Ends what is started when this is cancelled.
+    pub fn cancelled_by(&mut self, cancel: &Cancel) -> &mut Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Runs a program, and returns what it wrote.
+    pub(crate) fn output(&self, command: &mut Command) -> io::Result<Output> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.cancel.spawn(command)?.output()
     }
 
     /// A variable as cargo will see it.

@@ -23,6 +23,9 @@ pub enum Error {
         kind: Kind,
     },
 
+    /// It was given up, as [`Cancel`](crate::Cancel) asked.
+    #[error("the build was cancelled")]
+    Cancelled,
     /// A program could not be started.
     #[error("`{program}` could not be started: {remedy}")]
     Start {

@@ -1,6 +1,6 @@
 //! Running cargo: what it says, and which programs it tells of.
 
-use crate::{Error, Progress, Result};
+use crate::{Cancel, Error, Progress, Result};
 use cargo_metadata::PackageId;
 use serde::Deserialize;
 use std::{
@@ -17,23 +17,24 @@ pub(crate) fn execute(
     mut command: Command,
     triple: &str,
     shows_output: bool,
+    cancel: &Cancel,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<Built>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let stderr = if shows_output { Stdio::inherit() } else { Stdio::piped() };
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(
-            |source| Error::Start {
-                program: program.clone(),
-                remedy: "install Rust from https://rustup.rs, or set CARGO to your cargo",
-                source,
-            },
-        )?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    let mut running = cancel.spawn(&mut command).map_err(|source| Error::Start {
+        program: program.clone(),
+        remedy: "install Rust from https://rustup.rs, or set CARGO to your cargo",
+        source,
+    })?;
     let (sender, lines) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
+    let pipes = running.child().map(|child| (child.stdout.take(), child.stderr.take()));
+    let (stdout, stderr) = pipes.unwrap_or_default();
+    if let Some(stdout) = stdout {
         send_lines(stdout, sender.clone(), Line::Message);
     }
-    if let Some(stderr) = child.stderr.take() {
+    if let Some(stderr) = stderr {
         send_lines(stderr, sender.clone(), Line::Said);
     }
     drop(sender);
@@ -51,7 +52,10 @@ pub(crate) fn execute(
             }
         }
     }
-    let status = child.wait().map_err(|error| Error::read(&program, error))?;
+    let status = running.output().map_err(|error| Error::read(&program, error))?.status;
+    if cancel.is_cancelled() {
+        return Err(Error::Cancelled);
+    }
     if !status.success() {
         let triple = triple.to_owned();
         return Err(Error::Build { program, triple, output: output.into() });

@@ -4,18 +4,20 @@
 //! `target.*.rustflags`, else `build.rustflags`. Ours join the user's in whichever place that is; within one, lists of cargo's
 //! configuration are joined, and `--config` comes last. Source: The Cargo Book, Configuration, `build.rustflags`.
 
-use crate::{Cargo, Error, Project, Result};
+use crate::{Cargo, Error, Project, Result, cache::Key};
 use cargo_metadata::cargo_platform::{Cfg, Platform};
+use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
     str::FromStr as _,
+    time::SystemTime,
 };
 use toml::{Table, Value};
 
 /// What rustc tells of itself.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Toolchain {
     /// The target that it runs on.
     pub(crate) host: String,
@@ -24,7 +26,15 @@ pub(crate) struct Toolchain {
 }
 
 impl Toolchain {
+    /// Asks it, unless rustup says which one it is, and that one was asked before.
     pub(crate) fn ask(project: &Project) -> Result<Self> {
+        match chosen(&project.cargo) {
+            Some(key) => project.cache().get_or("toolchain", key, || Self::ask_anew(project)),
+            None => Self::ask_anew(project),
+        }
+    }
+
+    fn ask_anew(project: &Project) -> Result<Self> {
         let version = rustc(project, &["-vV"])?;
         let field = |name: &str| {
             let mut lines = version.lines();
@@ -46,9 +56,24 @@ impl Toolchain {
     }
 }
 
+/// The rustc that rustup has chosen for the cargo that started us: what cargo itself goes by. None where it is told otherwise.
+fn chosen(cargo: &Cargo) -> Option<Key> {
+    let told = ["RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER"];
+    if told.iter().any(|name| cargo.filled_var(name).is_some()) {
+        return None;
+    }
+    let home = PathBuf::from(cargo.filled_var("RUSTUP_HOME")?);
+    let toolchain = home.join("toolchains").join(cargo.filled_var("RUSTUP_TOOLCHAIN")?);
+    let program = toolchain.join("bin").join(format!("rustc{}", std::env::consts::EXE_SUFFIX));
+    let metadata = fs::metadata(&program).ok()?;
+    let changed = metadata.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let key = Key::new().with(program.as_os_str().as_encoded_bytes());
+    Some(key.with(changed.as_nanos().to_le_bytes()).with(metadata.len().to_le_bytes()))
+}
+
 fn rustc(project: &Project, arguments: &[&str]) -> Result<String> {
     let mut command = project.cargo.command(project.cargo.rustc(), project.root());
-    let output = command.args(arguments).output().map_err(|source| Error::Start {
+    let output = project.cargo.output(command.args(arguments)).map_err(|source| Error::Start {
         program: project.cargo.rustc().to_string_lossy().into_owned(),
         remedy: "install Rust from https://rustup.rs, or set RUSTC to your rustc",
         source,
@@ -65,6 +90,7 @@ pub(crate) fn remap(
     project: &Project,
     toolchain: &Toolchain,
     triple: &str,
+    settings: &[Table],
 ) -> Result<Vec<(PathBuf, String)>> {
     let mut prefixes = Vec::new();
     let mut add = |path: &Path, name: String| {
@@ -77,7 +103,7 @@ pub(crate) fn remap(
         add(home, "/cargo".to_owned());
     }
     let root = project.root();
-    for source in project.sources(triple)? {
+    for source in project.sources(triple, settings)? {
         if source.directory.starts_with(root) {
             continue;
         }

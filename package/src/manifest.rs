@@ -1,5 +1,6 @@
 //! Asking a program which functions it holds.
 
+use crate::Cancel;
 use omnifn_core::{Manifest, ManifestFunction};
 use std::{
     io::Read as _,
@@ -16,17 +17,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 const LONGEST: u64 = 1024 * 1024;
 
 /// Starts the program with `OMNIFN_MANIFEST=1` and nothing else in its environment.
-pub(crate) fn ask(program: &Path) -> Result<Vec<ManifestFunction>, String> {
-    let mut child = Command::new(program)
-        .env_clear()
-        .env("OMNIFN_MANIFEST", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
+pub(crate) fn ask(program: &Path, cancel: &Cancel) -> Result<Vec<ManifestFunction>, String> {
+    let mut command = Command::new(program);
+    command.env_clear().env("OMNIFN_MANIFEST", "1");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = cancel
+        .spawn(&mut command)
         .map_err(|error| format!("it cannot be started here ({error})"))?;
     let (sender, receiver) = mpsc::channel();
-    if let Some(stdout) = child.stdout.take() {
+    if let Some(stdout) = running.child().and_then(|child| child.stdout.take()) {
         thread::spawn(move || {
             let mut text = String::new();
             let read = stdout.take(LONGEST).read_to_string(&mut text);
@@ -35,8 +34,7 @@ pub(crate) fn ask(program: &Path) -> Result<Vec<ManifestFunction>, String> {
     }
     let said = receiver.recv_timeout(LIMIT);
     // It has said all, or it is late: either way its time is over.
-    child.kill().ok();
-    child.wait().ok();
+    drop(running);
     let text = match said {
         Ok(Ok(text)) => text,
         Ok(Err(error)) => return Err(format!("what it writes is not text ({error})")),

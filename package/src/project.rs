@@ -1,10 +1,15 @@
-use crate::{Cargo, Error, Result};
+use crate::{
+    Cargo, Error, Result,
+    cache::{Cache, Key},
+};
 use cargo_metadata::{Metadata, MetadataCommand, Package, camino::Utf8Path};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+use toml::Table;
 
 /// A workspace of cargo's: its packages, as `cargo metadata` tells them.
 #[derive(Clone, Debug)]
@@ -32,7 +37,22 @@ impl Project {
         if let Some(path) = manifest_path {
             command.arg("--manifest-path").arg(path);
         }
-        Ok(Self { cargo: cargo.clone(), metadata: metadata(command)? })
+        Ok(Self { cargo: cargo.clone(), metadata: metadata(cargo, command)? })
+    }
+
+    /// The same by what `cargo metadata --format-version=1 --no-deps` has written already.
+    ///
+    /// # Errors
+    /// When it is not understood.
+    pub fn parse(cargo: &Cargo, metadata: &str) -> Result<Self> {
+        let metadata = MetadataCommand::parse(metadata)
+            .map_err(|error| Error::Metadata { message: error.to_string() })?;
+        Ok(Self { cargo: cargo.clone(), metadata })
+    }
+
+    /// What was found out about it earlier.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(self.target_directory())
     }
 
     /// The workspace's directory: cargo builds there, so that the same configuration counts wherever one stands.
@@ -59,11 +79,41 @@ impl Project {
     }
 
     /// The packages that are built for `triple`, also those from elsewhere: where their sources are.
-    pub(crate) fn sources(&self, triple: &str) -> Result<Vec<Source>> {
+    ///
+    /// `cargo metadata` takes longer to tell them than `cargo build` takes when there is nothing to build.
+    pub(crate) fn sources(&self, triple: &str, settings: &[Table]) -> Result<Vec<Source>> {
+        let lock = self.root().join("Cargo.lock");
+        if !lock.is_file() {
+            return self.ask_sources(triple);
+        }
+        let mut key = Key::new().with(triple).with(format!("{settings:?}"));
+        key = key.with(self.cargo.program().as_encoded_bytes());
+        key = key.with(self.cargo.home().unwrap_or_default().as_os_str().as_encoded_bytes());
+        key = key.with_file(&lock).with_file(&self.root().join("Cargo.toml"));
+        for package in &self.metadata.packages {
+            key = key.with_file(package.manifest_path.as_std_path());
+        }
+        let name = format!("sources-{triple}");
+        let ask = || {
+            let sources = self.ask_sources(triple)?;
+            let key = manifests(&sources);
+            Ok((sources, key))
+        };
+        let (sources, found) = self.cache().get_or(&name, key.clone(), ask)?;
+        // Those outside the workspace are known only now.
+        if manifests(&sources) == found {
+            return Ok(sources);
+        }
+        let asked = ask()?;
+        self.cache().set(&name, key, &asked);
+        Ok(asked.0)
+    }
+
+    fn ask_sources(&self, triple: &str) -> Result<Vec<Source>> {
         let mut command = self.cargo.command(self.cargo.program(), self.root());
         command.args(["metadata", "--format-version=1", "--filter-platform", triple]);
         command.args(self.cargo.options());
-        let packages = metadata(command)?.packages.into_iter();
+        let packages = metadata(&self.cargo, command)?.packages.into_iter();
         Ok(packages
             .map(|package| Source {
                 directory: directory(&package).to_owned(),
@@ -74,8 +124,16 @@ impl Project {
     }
 }
 
+/// A digest of the manifests of packages that change without a new `Cargo.lock`.
+fn manifests(sources: &[Source]) -> String {
+    let paths = sources.iter().filter(|source| source.is_path);
+    let key =
+        paths.fold(Key::new(), |key, source| key.with_file(&source.directory.join("Cargo.toml")));
+    key.hex()
+}
+
 /// A package's sources.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Source {
     pub(crate) name: String,
     pub(crate) directory: PathBuf,
@@ -117,12 +175,15 @@ pub(crate) fn includes(package: &Package, binary: &str) -> Result<Vec<String>> {
     }
 }
 
-fn metadata(mut command: Command) -> Result<Metadata> {
-    let output = command.output().map_err(|source| Error::Start {
+fn metadata(cargo: &Cargo, mut command: Command) -> Result<Metadata> {
+    let output = cargo.output(&mut command).map_err(|source| Error::Start {
         program: command.get_program().to_string_lossy().into_owned(),
         remedy: "install Rust from https://rustup.rs, or set CARGO to your cargo",
         source,
     })?;
+    if cargo.cancel().is_cancelled() {
+        return Err(Error::Cancelled);
+    }
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         // One clause: what failed, and below it why.

@@ -1,21 +1,26 @@
 //! `cargo omnifn build`: from function crates to the archives that clouds take.
 
+mod archives;
+mod options;
 mod report;
 
+pub(crate) use archives::{Key, build};
+pub(crate) use options::BuildOptions;
+
 use crate::{
-    config::{Choice, Sources, all_but_last},
+    config::{self, Choice, Sources, Target, all_but_last},
     error::{Error, Result},
     exit::Exit,
     project::Project,
+    session::cancellable,
     shell::Shell,
 };
+use archives::Form;
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser as _},
 };
-use omnifn_package::{
-    self as package, Architecture, Artifact, Cargo, Compiler, Kind, Progress, Provider, Target,
-};
+use omnifn_package::{Architecture, Artifact, Cancel, Kind, Progress, Provider};
 use std::path::PathBuf;
 
 /// Build functions into archives that clouds take as they are
@@ -23,61 +28,37 @@ use std::path::PathBuf;
 /// Builds the crate's binaries with optimizations, checks that they start on the cloud's image (processor, glibc, size), and
 /// writes one archive for each binary and cloud. A binary with several functions is one archive: which of them runs is chosen
 /// when it is deployed. The same sources give the same bytes, wherever and whenever they are built.
+///
+/// For which clouds and processors, in which form, by which compiler, with which profile and features is told by the
+/// configuration, as for `deploy`; what is told here wins.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Build {
-    /// The function crate; may be given several times [default: the one in the current directory]
-    #[arg(long, short, value_name = "PACKAGE")]
-    package: Vec<String>,
     /// The binary, where a package has several [default: all of them]
     #[arg(long, value_name = "NAME")]
     bin: Option<String>,
-    /// The Cargo.toml of the crate or of its workspace
-    #[arg(long, value_name = "PATH")]
-    manifest_path: Option<PathBuf>,
-    /// Build for these clouds
     #[arg(
-        long,
-        value_name = "PROVIDER",
-        value_delimiter = ',',
-        default_value = "aws,gcp",
-        value_parser = PossibleValuesParser::new(["aws", "gcp"]).try_map(|name| name.parse::<Provider>())
-    )]
-    provider: Vec<Provider>,
-    #[arg(
-        help = "Build for this processor; gcp has x86_64 only",
+        help = "Build for this processor; gcp has x86_64 only [default: `architecture`, else x86_64]",
         long,
         value_name = "ARCHITECTURE",
-        default_value = "x86_64",
         value_parser = PossibleValuesParser::new(["x86_64", "arm64"]).try_map(|name| name.parse::<Architecture>())
     )]
-    arch: Architecture,
-    /// The form of the archive for gcp: for Cloud Run without a build, for the Cloud Functions API, or for a registry
-    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
-    kind: GoogleKind,
-    /// What builds; `auto` is cargo for this machine's own target, else cargo-zigbuild or cross [default: that of omnifn.toml, else auto]
-    #[arg(
-        long,
-        value_name = "COMPILER",
-        value_parser = PossibleValuesParser::new(["auto", "cargo", "zigbuild", "cross"])
-            .try_map(|name| name.parse::<Compiler>())
-    )]
-    compiler: Option<Compiler>,
+    arch: Option<Architecture>,
+    /// The form of the archive for gcp: for Cloud Run without a build, for the Cloud Functions API, or for a registry [default: `gcp.path`, else source]
+    #[arg(long, value_enum, value_name = "KIND")]
+    kind: Option<GoogleKind>,
     #[arg(long, value_name = "DIR")]
     #[arg(help = "Write to DIR/<binary>/<provider>/ [default: target/omnifn]")]
     out_dir: Option<PathBuf>,
-    /// Fail if Cargo.lock would have to change
-    #[arg(long)]
-    locked: bool,
-    /// Keep off the network
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    options: BuildOptions,
 }
 
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum GoogleKind {
     /// source.tar.gz
-    #[default]
     Source,
     /// functions.zip
     Functions,
@@ -100,65 +81,118 @@ Examples:
   cargo omnifn build -p orders                               target/omnifn/orders/aws/bootstrap.zip and gcp/source.tar.gz
   cargo omnifn build -p orders --provider aws --arch arm64   for Graviton
   cargo omnifn build -p orders --provider gcp --kind image   an OCI image, without Docker
+  cargo omnifn build --stage prod --profile small            what `deploy --stage prod` takes, with another profile
   cargo omnifn inspect target/omnifn/orders/aws/bootstrap.zip";
 
 pub(crate) fn run(options: &Build, shell: &Shell) -> Result<Exit> {
-    let manifest_path = options.manifest_path.as_deref();
-    let chosen = Project::load(manifest_path)?;
-    let selected = chosen.select(&options.package, manifest_path)?;
-    let mut cargo = Cargo::new();
-    cargo.locked(options.locked).offline(options.offline);
-    let project = package::Project::load(&cargo, manifest_path)?;
-    let mut build = package::Build::new(&project);
-    build.compiler(match options.compiler {
-        Some(compiler) => compiler,
-        None => configured_compiler(&chosen)?,
-    });
-    for selected in selected {
-        for binary in selected.binaries(options.bin.as_deref())? {
-            build.binary(&selected.name, binary)?;
-        }
-    }
-    for target in targets(options)? {
-        build.target(target);
-    }
-    if !shell.is_quiet() {
-        build.show_output(shell.color());
-    }
-    let artifacts = build.run(&mut |progress| show_progress(&progress, shell))?;
-    let folder = match &options.out_dir {
-        Some(folder) => folder.clone(),
-        None => chosen.target_directory.join("omnifn"),
-    };
-    let mut written = Vec::new();
-    for artifact in artifacts {
-        let folder = folder.join(&artifact.binary).join(artifact.provider.as_str());
-        let path = artifact.write_to(&folder)?;
-        written.push((artifact, path));
-    }
+    let manifest_path = options.choice.manifest_path.as_deref();
+    let project = Project::load(manifest_path)?;
+    let written = cancellable(|cancel| write(options, &project, cancel, shell))?;
     report::show(&written, shell);
     Ok(Exit::Done)
 }
 
-/// `[build] compiler` of omnifn.toml.
-fn configured_compiler(project: &Project) -> Result<Compiler> {
-    let sources = Sources::read(project, &Choice::default()).map_err(all_but_last)?;
-    let name = sources.build().compiler;
-    name.map_or(Ok(Compiler::Auto), |name| name.parse().map_err(Error::usage))
+/// Builds the archives, and puts them where they belong.
+fn write(
+    options: &Build,
+    project: &Project,
+    cancel: &Cancel,
+    shell: &Shell,
+) -> Result<Vec<(Artifact, PathBuf)>> {
+    let (wanted, configured) = wanted(options, project)?;
+    let built = build(wanted, (&options.options, &configured), project, cancel, shell)?;
+    let folder = match &options.out_dir {
+        Some(folder) => folder.clone(),
+        None => project.target_directory.join("omnifn"),
+    };
+    let mut written = Vec::new();
+    for (key, artifact) in built {
+        let folder = folder.join(&key.binary).join(key.form.provider.as_str());
+        let path = artifact.write_to(&folder)?;
+        written.push((artifact, path));
+    }
+    Ok(written)
 }
 
-fn targets(options: &Build) -> Result<Vec<Target>> {
-    let kind_counts = options.provider.contains(&Provider::Gcp);
-    if !kind_counts && !matches!(options.kind, GoogleKind::Source) {
+/// What the configuration and the command line ask for, and how it is to be built.
+fn wanted(options: &Build, project: &Project) -> Result<(Vec<Key>, config::Build)> {
+    let choice = Choice { is_only_looking: true, ..options.choice.clone() };
+    let sources = Sources::read(project, &choice).map_err(all_but_last)?;
+    let chosen = project.chosen(&choice.package, choice.manifest_path.as_deref())?;
+    let is_chosen = |package: &str| match &chosen {
+        Some(chosen) => chosen.iter().any(|name| name == package),
+        None => sources.functions.iter().any(|known| known.package == package),
+    };
+    let known = sources.functions.iter().filter(|known| is_chosen(&known.package));
+    let names: Vec<String> = known.map(|known| known.name.clone()).collect();
+    let (targets, configured) = if names.is_empty() {
+        (Vec::new(), sources.build(choice.stage.as_deref()).map_err(all_but_last)?)
+    } else {
+        let configuration = sources.resolve(project, &choice, &names).map_err(all_but_last)?;
+        (configuration.targets, configuration.build)
+    };
+    let mut wanted = Vec::new();
+    for package in project.packages().iter().filter(|package| is_chosen(&package.name)) {
+        for binary in package.binaries(options.bin.as_deref())? {
+            let is_its = |target: &&Target| {
+                target.known.package == package.name && target.known.binary == binary
+            };
+            let mut forms = Vec::new();
+            for target in targets.iter().filter(is_its) {
+                forms.push(options.form(Form::of(target), Some(target))?);
+            }
+            // One of another make has no settings.
+            if !sources.functions.iter().any(|known| known.binary == binary) {
+                for provider in options.providers() {
+                    let kind = match provider {
+                        Provider::Gcp => Kind::Source,
+                        _ => Kind::Bootstrap,
+                    };
+                    let form = Form { provider, architecture: Architecture::X86_64, kind };
+                    forms.push(options.form(form, None)?);
+                }
+            }
+            let (package, binary) = (&package.name, binary);
+            wanted.extend(forms.into_iter().map(|form| Key {
+                package: package.clone(),
+                binary: binary.to_owned(),
+                form,
+            }));
+        }
+    }
+    let goes_to_google = wanted.iter().any(|key| key.form.provider == Provider::Gcp);
+    if options.kind.is_some() && !goes_to_google {
         return Err(Error::usage("`--kind` is about gcp, which is not among the providers")
             .help("leave it out, or add gcp: `--provider aws,gcp`"));
     }
-    let mut targets = Vec::new();
-    for &provider in &options.provider {
-        let kind = (provider == Provider::Gcp).then(|| options.kind.into());
-        targets.push(Target::new(provider, options.arch, kind)?);
+    Ok((wanted, configured))
+}
+
+impl Build {
+    fn providers(&self) -> Vec<Provider> {
+        match self.choice.provider.as_slice() {
+            [] => Provider::ALL.to_vec(),
+            told => told.to_vec(),
+        }
     }
-    Ok(targets)
+
+    /// The form that is configured, but for what the command line tells.
+    fn form(&self, configured: Form, target: Option<&Target>) -> Result<Form> {
+        let mut form = configured;
+        if let Some(architecture) = self.arch {
+            form.architecture = architecture;
+        }
+        if let (Some(kind), Provider::Gcp) = (self.kind, form.provider) {
+            form.kind = kind.into();
+        }
+        match (form.check(), target) {
+            (Err(error), Some(target)) if self.arch.is_none() => {
+                Err(Error::from(error).about(&target.label()).at(target.place("architecture")))
+            }
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), _) => Ok(form),
+        }
+    }
 }
 
 pub(crate) fn show_progress(progress: &Progress<'_>, shell: &Shell) {

@@ -1,8 +1,8 @@
 //! `cargo omnifn check`: what the clouds would refuse, found without asking them.
 
 pub(crate) mod artifact;
-mod capability;
 pub(crate) mod explain;
+pub(crate) mod kind;
 pub(crate) mod rules;
 mod target;
 mod triggers;
@@ -26,7 +26,7 @@ use std::path::Path;
 /// Check functions against the clouds' rules, without asking the clouds
 ///
 /// Compares each function with what its clouds take: memory, timeouts, environment, names, processors, schedules, triggers,
-/// and the archives in target/omnifn that were built already. Needs no network and no credentials. Ends with 3 if something would
+/// and what was built already: the archives in target/omnifn, and which events the programs say that they handle. Needs no network and no credentials. Ends with 3 if something would
 /// be refused; warnings alone end with 0.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -52,6 +52,8 @@ struct Row<'a> {
     target: &'a str,
     message: String,
     place: Option<&'a str>,
+    /// Other places, and what else belongs to it.
+    details: &'a [String],
     help: Option<&'a str>,
 }
 
@@ -59,7 +61,8 @@ pub(crate) fn run(options: &Check, shell: &Shell) -> Result<Exit> {
     let project = Project::load(options.choice.manifest_path.as_deref())?;
     let choice = Choice { is_only_looking: true, ..options.choice.clone() };
     let configuration = Configuration::load(&project, &choice, &options.functions)?;
-    let findings = all(&configuration.targets, &project.target_directory);
+    let mut findings = all(&configuration.targets, &project.target_directory);
+    findings.extend(kind::check(&configuration.targets, &project)?);
     let errors = findings.iter().filter(|finding| !finding.is_warning).count();
     match shell.format() {
         Format::Text => {
@@ -111,6 +114,7 @@ fn row(finding: &Finding) -> Row<'_> {
         target: &finding.label,
         message: message.strip_prefix(&prefix).unwrap_or(&message).to_owned(),
         place: finding.error.shown_place(),
+        details: finding.error.details_and_help().0,
         help: finding.error.details_and_help().1,
     }
 }

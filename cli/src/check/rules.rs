@@ -58,7 +58,7 @@ rules! {
     ENVIRONMENT: "OF0012", "the environment variables are too large",
         "Lambda takes 4 KiB of names and values in all. Put large values into the archive (`build.include`), or into a secret.", LAMBDA_LIMITS;
     RESERVED_NAME: "OF0013", "the cloud keeps an environment variable's name for itself",
-        "Lambda sets `AWS_REGION`, `AWS_LAMBDA_*` and others by itself and refuses them in a configuration; Cloud Run sets `PORT` and `K_*`. Choose another name.", "AWS: common knowledge of \"Using Lambda environment variables\"; not verified. Google: Cloud Run's container contract, read 2026-11; `K_CONFIGURATION` from Knative's specification";
+        "Lambda sets `AWS_REGION`, `AWS_LAMBDA_*` and others by itself and refuses them in a configuration; omnifn sets `OMNIFN_*` there; Cloud Run sets `PORT` and `K_*`. Choose another name.", "AWS: common knowledge of \"Using Lambda environment variables\"; not verified. Google: Cloud Run's container contract, read 2026-11; `K_CONFIGURATION` from Knative's specification";
     BAD_VARIABLE: "OF0014", "AWS does not take an environment variable's name",
         "Names are letters, digits and underscores, begin with a letter, and are at least two characters long.", LAMBDA_MODEL;
     ARCHITECTURE: "OF0015", "the cloud does not have the processor",
@@ -94,7 +94,7 @@ rules! {
     ACKNOWLEDGE: "OF0038", "an event is delivered again while it is still being handled",
         "Google gives event-driven functions 540 s. When one takes longer, its event is sent again while the first is still running.", "Google's quota page for functions, read 2026-11";
     CPU_MEMORY: "OF0040", "Google does not have this memory with so many processors",
-        "More memory needs more processors: above 4 GiB two, above 8 GiB four, above 16 GiB six, above 24 GiB eight; and four processors need 2 GiB, six and eight 4 GiB.", KNOWN;
+        "More memory needs more processors: above 512 MiB half of one, above 1 GiB one, above 4 GiB two, above 8 GiB four, above 16 GiB six, above 24 GiB eight; and four processors need 2 GiB, six and eight 4 GiB.", KNOWN;
     FRACTION: "OF0041", "a part of a processor serves one request at a time",
         "With less than one processor Cloud Run needs `concurrency = 1` and `billing = \"request\"`.", KNOWN;
     INSTANCES: "OF0042", "there are to be more instances at least than at most",

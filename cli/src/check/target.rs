@@ -1,7 +1,6 @@
 //! The rules for one function on one cloud.
 
 use super::{
-    capability,
     rules::{self, Rule},
     triggers,
 };
@@ -32,11 +31,23 @@ pub(crate) struct Findings<'a> {
 impl Findings<'_> {
     /// `key` says where, `message` what, `remedy` what to do.
     pub(crate) fn add(&mut self, rule: Rule, key: &str, message: impl fmt::Display, remedy: &str) {
-        self.push(rule, key, &message, remedy, false);
+        self.push(rule, key, &message, (remedy, Vec::new()), false);
     }
 
     pub(crate) fn warn(&mut self, rule: Rule, key: &str, message: impl fmt::Display, remedy: &str) {
-        self.push(rule, key, &message, remedy, true);
+        self.push(rule, key, &message, (remedy, Vec::new()), true);
+    }
+
+    /// With lines that belong to it, such as the other place of two that disagree.
+    pub(crate) fn add_with(
+        &mut self,
+        rule: Rule,
+        key: &str,
+        message: impl fmt::Display,
+        remedy: &str,
+        details: Vec<String>,
+    ) {
+        self.push(rule, key, &message, (remedy, details), false);
     }
 
     fn push(
@@ -44,13 +55,14 @@ impl Findings<'_> {
         rule: Rule,
         key: &str,
         message: &dyn fmt::Display,
-        remedy: &str,
+        (remedy, details): (&str, Vec<String>),
         is_warning: bool,
     ) {
         let label = self.target.label();
         let error = Error::failed(format!("{label}: {message}"))
             .code(rule)
             .at(self.target.place(key))
+            .details(details)
             .help(remedy);
         self.found.push(Finding { error, rule, is_warning, label });
     }
@@ -87,7 +99,10 @@ fn limits(findings: &mut Findings<'_>) {
         );
     }
     let trigger = kind.ok().flatten().unwrap_or(omnifn_local::Trigger::Direct);
-    let capability = capability::of(target.provider);
+    let capability = match target.provider {
+        Provider::Gcp => omnifn_deploy::gcp::capability(),
+        _ => omnifn_deploy::aws::capability(),
+    };
     for found in capability.findings(settings, trigger, architecture(target)) {
         let Deploy::Setting { key, message } = found else { continue };
         let (rule, remedy) = match key.as_str() {
@@ -259,7 +274,9 @@ fn google(findings: &mut Findings<'_>) {
     };
     let memory = settings.memory.mib();
     let needed = match memory {
-        0..=4_096 => 1.0,
+        0..=512 => 0.08,
+        513..=1_024 => 0.5,
+        1_025..=4_096 => 1.0,
         4_097..=8_192 => 2.0,
         8_193..=16_384 => 4.0,
         16_385..=24_576 => 6.0,
@@ -272,7 +289,7 @@ fn google(findings: &mut Findings<'_>) {
     } else {
         0
     };
-    if memory > 4_096 && cpu < needed {
+    if cpu < needed {
         findings.add(
             rules::CPU_MEMORY,
             "memory",

@@ -8,9 +8,10 @@ use super::{
 use crate::{
     check::rules,
     error::Error,
-    project::{Package, Project},
+    project::{Package, Project, Source},
 };
 use serde_json::Value;
+use std::path::Path;
 
 /// A function that a crate has.
 #[derive(Clone, Debug)]
@@ -18,6 +19,10 @@ pub(crate) struct Known {
     pub(crate) name: String,
     pub(crate) package: String,
     pub(crate) binary: String,
+    /// Where its program begins.
+    pub(crate) source: Source,
+    /// The program says which functions it has: it is one of omnifn's.
+    pub(crate) tells_functions: bool,
     /// Where it is written that it is there.
     pub(crate) place: Place,
     /// The tables about it in its manifest, from those that hold for more to those that hold for less.
@@ -42,7 +47,7 @@ pub(crate) fn of(project: &Project, document: &Value) -> (Vec<Known>, Vec<Error>
         let above = manifest.get("package").unwrap_or(&manifest).place.clone();
         let table = table.cloned().unwrap_or_else(|| Node::table(above));
         errors.extend(validate(&table, &document["$defs"]["Package"], document));
-        for known in in_package(package, &table, &mut errors) {
+        for known in in_package(package, &project.workspace_root, &table, &mut errors) {
             if let Some(other) = functions.iter().find(|other| other.name == known.name) {
                 errors.push(
                     Error::usage(format!("two functions are called `{}`", known.name))
@@ -58,7 +63,7 @@ pub(crate) fn of(project: &Project, document: &Value) -> (Vec<Known>, Vec<Error>
     (functions, errors)
 }
 
-fn in_package(package: &Package, table: &Node, errors: &mut Vec<Error>) -> Vec<Known> {
+fn in_package(package: &Package, root: &Path, table: &Node, errors: &mut Vec<Error>) -> Vec<Known> {
     let Ok(binaries) = package.binaries(None) else { return Vec::new() };
     let named = table.get("functions").and_then(Node::members);
     if let (Some(functions), true) = (table.get("functions"), binaries.len() > 1) {
@@ -91,6 +96,8 @@ fn in_package(package: &Package, table: &Node, errors: &mut Vec<Error>) -> Vec<K
             name,
             package: package.name.clone(),
             binary: binary.to_owned(),
+            source: package.source(binary, root),
+            tells_functions: package.is_function(),
             place: place.clone(),
             tables: tables.iter().cloned().chain(extra.cloned()).collect(),
         };

@@ -12,6 +12,7 @@ mod functions;
 mod layers;
 pub(crate) mod node;
 mod read;
+mod release;
 pub(crate) mod schema;
 mod target;
 mod validate;
@@ -19,6 +20,8 @@ mod variables;
 
 pub(crate) use command::{Config, run};
 pub(crate) use functions::Known;
+pub(crate) use release::{Release, Strategy};
+pub(crate) use schema::Build;
 pub(crate) use target::Target;
 
 use crate::{
@@ -34,7 +37,6 @@ use clap::{
 };
 use node::{Node, Place};
 use omnifn_deploy::package::Provider;
-use schema::Build;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -97,6 +99,8 @@ pub(crate) struct Configuration {
     /// A deploy asks for the stage's name.
     pub(crate) protect: bool,
     pub(crate) build: Build,
+    /// How new releases get traffic.
+    pub(crate) release: Release,
     /// Each function on each cloud.
     pub(crate) targets: Vec<Target>,
     /// Whether nothing was left out of them.
@@ -185,16 +189,25 @@ impl Sources {
         Err(suggest::add(error, stage, known.iter().map(String::as_str)))
     }
 
-    /// How functions are built in the default stage.
-    pub(crate) fn build(&self) -> Build {
-        self.build_in(self.default_stage())
+    /// How functions are built in the stage that is meant.
+    pub(crate) fn build(&self, stage: Option<&str>) -> Result<Build, Vec<Error>> {
+        let stage = self.stage(stage).map_err(|error| vec![error])?;
+        Ok(self.build_in(&stage))
     }
 
     fn build_in(&self, stage: &str) -> Build {
         let text = |key| {
             layers::over(self, stage, &["build", key]).and_then(Node::as_str).map(str::to_owned)
         };
-        Build { compiler: text("compiler"), profile: text("profile") }
+        let features = layers::over(self, stage, &["build", "features"]);
+        let features = features.map(Node::texts).unwrap_or_default();
+        Build {
+            compiler: text("compiler"),
+            profile: text("profile"),
+            features: features.into_iter().map(str::to_owned).collect(),
+            default_features: layers::over(self, stage, &["build", "default-features"])
+                .and_then(Node::as_bool),
+        }
     }
 
     fn app(&self) -> (String, Place) {
@@ -244,6 +257,8 @@ impl Sources {
                     .help("add the cloud to their `providers`, or choose another `--provider`"),
             );
         }
+        let release = Release::resolve(self, &stage);
+        let release = release.map_err(|error| errors.push(error)).unwrap_or_default();
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -252,6 +267,7 @@ impl Sources {
             .find_map(|root| root.at(&["stages", &stage, "protect"])?.as_bool());
         Ok(Configuration {
             build: self.build_in(&stage),
+            release,
             protect: protect.unwrap_or(false),
             is_whole: selected.len() == self.functions.len() && choice.provider.is_empty(),
             app,

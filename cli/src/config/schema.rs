@@ -1,5 +1,6 @@
 //! The keys that there are, from the types that read them: what editors complete, and what is checked.
 
+use super::release;
 use omnifn_deploy::{Settings, settings};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,10 @@ pub(crate) struct Build {
     pub(crate) compiler: Option<String>,
     /// The profile of cargo's [default: release].
     pub(crate) profile: Option<String>,
+    /// Features of the crates that are turned on: `tls`, or `orders/tls`.
+    pub(crate) features: Vec<String>,
+    /// Whether the crates' default features are on, too [default: true].
+    pub(crate) default_features: Option<bool>,
 }
 
 /// What is packed beside the program.
@@ -44,9 +49,10 @@ pub(crate) fn document() -> Value {
         generator.subschema_for::<Build>(),
         generator.subschema_for::<PackageBuild>(),
         generator.subschema_for::<Location>(),
+        generator.subschema_for::<release::Keys>(),
         generator.subschema_for::<settings::Aws>(),
     ];
-    debug_assert!(settings.get("$ref").is_some() && parts.len() == 4);
+    debug_assert!(settings.get("$ref").is_some() && parts.len() == 5);
     let mut defs = Map::new();
     for (name, schema) in generator.take_definitions(true) {
         defs.insert(name, schema);
@@ -93,6 +99,7 @@ pub(crate) fn document() -> Value {
     let stage = json!({
         "protect": { "type": "boolean", "description": protect, "default": false },
         "build": reference("Build"),
+        "release": reference("Release"),
         "providers": clouds,
         "functions": functions,
     });
@@ -102,6 +109,7 @@ pub(crate) fn document() -> Value {
         "app": text(APP),
         "default-stage": text("The stage where none is told [default: dev]."),
         "build": reference("Build"),
+        "release": reference("Release"),
         "providers": clouds,
         "functions": functions,
         "stages": map_of("Stage", "Stages, by their names."),

@@ -1,7 +1,7 @@
 //! Plans that are written down, reviewed, and applied just so.
 
 use crate::{
-    config::Configuration,
+    config::{Configuration, Release},
     error::{Error, Result},
 };
 use omnifn_deploy::{Plan, Reviewed};
@@ -20,17 +20,21 @@ pub(crate) struct PlanFile {
     pub(crate) stage: String,
     /// Whether there is anything to do.
     pub(crate) changes: bool,
+    /// How new releases get traffic.
+    #[serde(default)]
+    pub(crate) release: Release,
     /// One for each function on each cloud.
     pub(crate) plans: Vec<Reviewed>,
 }
 
 impl PlanFile {
-    pub(crate) fn new(configuration: &Configuration, plans: &[Plan]) -> Self {
+    pub(crate) fn new(configuration: &Configuration, release: &Release, plans: &[Plan]) -> Self {
         Self {
             version: 1,
             app: configuration.app.clone(),
             stage: configuration.stage.clone(),
             changes: plans.iter().any(|plan| !plan.is_empty()),
+            release: release.clone(),
             plans: plans.iter().map(Plan::reviewed).collect(),
         }
     }
@@ -73,8 +77,12 @@ impl PlanFile {
     }
 
     /// Whether `plans`, made now, are what was reviewed.
-    pub(crate) fn check(&self, plans: &[Plan]) -> Result<()> {
+    pub(crate) fn check(&self, release: &Release, plans: &[Plan]) -> Result<()> {
         let mut differences = Vec::new();
+        if self.release != *release {
+            let (reviewed, now) = (self.release.describe(), release.describe());
+            differences.push(format!("new releases get {now}, but {reviewed} was reviewed"));
+        }
         let is_of = |reviewed: &Reviewed, plan: &Plan| {
             reviewed.provider == plan.provider && reviewed.scope == plan.scope
         };

@@ -37,9 +37,7 @@ Example:
 pub(crate) fn run(command: &Iam, shell: &Shell) -> Result<Exit> {
     let Iam::Deployer(options) = command;
     let (project, configuration) = load(&options.choice, &options.functions)?;
-    let manifest_path = options.choice.manifest_path.as_deref();
-    let deployments =
-        artifacts::deployments(&project, &configuration, &options.build, manifest_path, shell)?;
+    let deployments = artifacts::deployments(&project, &configuration, &options.build, shell)?;
     interruptible(async || {
         let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let mut needed: BTreeMap<Provider, Vec<Permission>> = BTreeMap::new();

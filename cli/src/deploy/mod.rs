@@ -14,11 +14,11 @@ pub(crate) mod run;
 mod show;
 pub(crate) mod status;
 mod test_cloud;
-
-pub(crate) use artifacts::BuildOptions;
+mod traffic;
 
 use crate::{
-    check::rules,
+    build::BuildOptions,
+    check::{kind, rules},
     config::{Choice, Configuration, LOCAL, Sources, Target, all_but_last},
     error::{Error, Result},
     exit::Exit,
@@ -132,7 +132,10 @@ fn located(error: omnifn_deploy::Error, target: &Target) -> Error {
     let error = Error::from(error).about(&target.label());
     match key.as_deref() {
         // What the configuration says by itself was checked before: it is the program that disagrees.
-        Some("triggers") => error.code(rules::OTHER_KIND).at(target.place("triggers")),
+        Some("triggers") => error
+            .code(rules::OTHER_KIND)
+            .at(target.place("triggers"))
+            .details([kind::said_at(target)]),
         Some(key) => error.at(target.place(key)),
         None => error,
     }

@@ -1,13 +1,15 @@
 //! `cargo omnifn plan`: what a deploy would do.
 
 use super::{
-    BuildOptions, Clouds, Reach, artifacts, concurrently, file::PlanFile, first_of, interruptible,
-    load, located, show,
+    BuildOptions, Clouds, Reach, artifacts, concurrently,
+    file::PlanFile,
+    first_of, interruptible, load, located, show,
+    traffic::{self, Hold},
 };
 use crate::{
     answers::lines,
     args::Format,
-    config::{Choice, Configuration, Target},
+    config::{Choice, Configuration, Strategy, Target},
     error::{Error, Result},
     exit::Exit,
     shell::Shell,
@@ -36,6 +38,8 @@ pub(crate) struct Plan {
     #[arg(long)]
     show_values: bool,
     #[command(flatten)]
+    hold: Hold,
+    #[command(flatten)]
     choice: Choice,
     #[command(flatten)]
     reach: Reach,
@@ -61,19 +65,23 @@ pub(super) struct Planned {
 
 pub(crate) fn run(options: &Plan, shell: &Shell) -> Result<Exit> {
     let (project, configuration) = load(&options.choice, &options.functions)?;
-    let manifest_path = options.choice.manifest_path.as_deref();
-    let deployments =
-        artifacts::deployments(&project, &configuration, &options.build, manifest_path, shell)?;
+    let release = options.hold.over(&configuration.release);
+    let mut deployments = artifacts::deployments(&project, &configuration, &options.build, shell)?;
+    traffic::hold_back(&mut deployments, &release);
     interruptible(async || {
         let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let planned = all(deployments, &clouds).await?;
         warn_of_left_over(&clouds, &configuration, shell).await?;
         let plans: Vec<_> = planned.iter().map(|planned| planned.plan.clone()).collect();
-        let file = PlanFile::new(&configuration, &plans);
+        let file = PlanFile::new(&configuration, &release, &plans);
         if let Some(path) = &options.out {
             file.write(path)?;
         }
         Shell::print(&match shell.format() {
+            Format::Text if file.changes && release.strategy != Strategy::All => {
+                let plans = as_text(&planned, options.show_values);
+                format!("{plans}\nnew releases get {}\n", release.describe())
+            }
             Format::Text => as_text(&planned, options.show_values),
             Format::Json => format!("{}\n", json!(file)),
             Format::Ndjson => lines(file.plans.iter().map(|plan| json!(plan))),

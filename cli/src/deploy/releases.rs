@@ -1,6 +1,8 @@
 //! `cargo omnifn releases`, `promote` and `rollback`: which release gets the traffic.
 
-use super::{Clouds, Reach, confirm::Agreed, interruptible, load, located, scope};
+use super::{
+    Clouds, Reach, confirm::Agreed, interruptible, load, located, scope, traffic::describe,
+};
 use crate::{
     answers::{lines, table},
     args::Format,
@@ -29,7 +31,8 @@ pub(crate) struct Releases {
 
 /// Give a release traffic
 ///
-/// Without a release: all traffic to the newest one of each function that is chosen.
+/// Without a release: to the newest one of each function that is chosen. It gets the next of the stage's `release.steps`, or all
+/// traffic where there are none: see `cargo omnifn deploy --help`. What has it already is left as it is.
 #[derive(Debug, Args)]
 #[command(after_help = PROMOTE_EXAMPLES)]
 pub(crate) struct Promote {
@@ -39,9 +42,12 @@ pub(crate) struct Promote {
     /// This function only; needed for a release by its name where there are several
     #[arg(long, value_name = "FUNCTION")]
     function: Option<String>,
-    /// So much of the traffic; the rest stays with what has most of it
-    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
-    percent: u8,
+    /// So much of the traffic, whatever the steps are; the rest stays with what has most of it
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    percent: Option<u8>,
+    /// All of the traffic, whatever the steps are
+    #[arg(long, conflicts_with = "percent")]
+    all: bool,
     #[command(flatten)]
     agreed: Agreed,
     #[command(flatten)]
@@ -52,6 +58,8 @@ pub(crate) struct Promote {
 
 const PROMOTE_EXAMPLES: &str = "\
 Examples:
+  cargo omnifn promote --stage prod --confirm prod            the next step
+  cargo omnifn promote --all --function orders
   cargo omnifn deploy --hold && cargo omnifn promote --percent 10
   cargo omnifn promote 7 --function orders --provider aws";
 
@@ -126,16 +134,33 @@ fn as_text(found: &[(&Target, Vec<Release>)]) -> String {
 pub(crate) fn promote(options: &Promote, shell: &Shell) -> Result<Exit> {
     let loaded = chosen(options.function.as_ref(), options.release.as_ref(), &options.choice)?;
     options.agreed.check(&loaded.1)?;
-    let percent = options.percent;
+    let steps = &loaded.1.release;
     shift(&loaded, &options.agreed, &options.reach, shell, &async |deployer, scope| {
-        let release = match &options.release {
-            Some(release) => release.clone(),
-            None => match deployer.releases(scope).await?.first() {
-                Some(newest) => newest.id.clone(),
-                None => return deployer.promote(scope).await,
-            },
+        let releases = deployer.releases(scope).await?;
+        let promoted = match &options.release {
+            Some(wanted) => releases.iter().find(|release| release.id == *wanted),
+            None => releases.first(),
         };
-        deployer.shift(scope, &release, percent).await
+        let Some(promoted) = promoted else {
+            // It says what is missing.
+            return match &options.release {
+                Some(wanted) => deployer.shift(scope, wanted, 100).await.map(Shifted::to),
+                None => deployer.promote(scope).await.map(Shifted::to),
+            };
+        };
+        let percent = match options.percent {
+            Some(percent) => percent,
+            None if options.all => 100,
+            None => steps.next(promoted.percent),
+        };
+        let next = (percent < 100 && !steps.steps.is_empty()).then(|| steps.next(percent));
+        if promoted.percent == percent {
+            let serving = releases.iter().filter(|release| release.percent > 0);
+            let traffic = serving.map(|release| Share::new(&release.id, release.percent)).collect();
+            return Ok(Shifted { traffic, next, is_changed: false });
+        }
+        let traffic = deployer.shift(scope, &promoted.id, percent).await?;
+        Ok(Shifted { traffic, next, is_changed: true })
     })
 }
 
@@ -143,8 +168,22 @@ pub(crate) fn rollback(options: &Rollback, shell: &Shell) -> Result<Exit> {
     let loaded = chosen(options.function.as_ref(), options.release.as_ref(), &options.choice)?;
     options.agreed.check(&loaded.1)?;
     shift(&loaded, &options.agreed, &options.reach, shell, &async |deployer, scope| {
-        deployer.rollback(scope, options.release.as_deref()).await
+        deployer.rollback(scope, options.release.as_deref()).await.map(Shifted::to)
     })
+}
+
+/// Who has the traffic now.
+struct Shifted {
+    traffic: Vec<Share>,
+    /// What `promote` would give next.
+    next: Option<u8>,
+    is_changed: bool,
+}
+
+impl Shifted {
+    fn to(traffic: Vec<Share>) -> Self {
+        Self { traffic, next: None, is_changed: true }
+    }
 }
 
 /// A release's name is that of one function on one cloud.
@@ -169,12 +208,9 @@ async fn shift_one<W>(
     configuration: &Configuration,
     clouds: &Clouds,
     work: &W,
-) -> Result<Vec<Share>>
+) -> Result<Shifted>
 where
-    W: AsyncFn(
-        &omnifn_deploy::Deployer,
-        &omnifn_deploy::Scope,
-    ) -> omnifn_deploy::Result<Vec<Share>>,
+    W: AsyncFn(&omnifn_deploy::Deployer, &omnifn_deploy::Scope) -> omnifn_deploy::Result<Shifted>,
 {
     let (deployer, scope) = (clouds.deployer(target)?, scope(configuration, target)?);
     work(&deployer, &scope).await.map_err(|error| located(error, target))
@@ -188,10 +224,7 @@ fn shift<W>(
     work: &W,
 ) -> Result<Exit>
 where
-    W: AsyncFn(
-        &omnifn_deploy::Deployer,
-        &omnifn_deploy::Scope,
-    ) -> omnifn_deploy::Result<Vec<Share>>,
+    W: AsyncFn(&omnifn_deploy::Deployer, &omnifn_deploy::Scope) -> omnifn_deploy::Result<Shifted>,
 {
     interruptible(async || {
         let clouds = Clouds::of(configuration, reach, project, shell).await?;
@@ -199,22 +232,22 @@ where
         let (mut rows, mut errors) = (Vec::new(), Vec::new());
         for target in &configuration.targets {
             match shift_one(target, configuration, &clouds, work).await {
-                Ok(shares) => {
-                    let shown: Vec<_> = shares
-                        .iter()
-                        .map(|share| format!("{} {} %", share.release, share.percent))
-                        .collect();
-                    shell.status("Shifted", &format!("{}: {}", target.label(), shown.join(", ")));
-                    rows.push((target, shares));
+                Ok(shifted) => {
+                    let verb = if shifted.is_changed { "Shifted" } else { "Unchanged" };
+                    let next = shifted.next.map(|next| format!("; `promote` gives {next} % next"));
+                    let shares = describe(&shifted.traffic);
+                    let told = format!("{}: {shares}{}", target.label(), next.unwrap_or_default());
+                    shell.status(verb, &told);
+                    rows.push((target, shifted));
                 }
                 Err(error) => errors.push(error),
             }
         }
         let json: Vec<Value> = rows
             .iter()
-            .map(|(target, shares)| {
+            .map(|(target, Shifted { traffic, next, .. })| {
                 let (function, provider) = (&target.known.name, target.provider.as_str());
-                json!({ "function": function, "provider": provider, "traffic": shares })
+                json!({ "function": function, "provider": provider, "traffic": traffic, "next": next })
             })
             .collect();
         match shell.format() {

@@ -6,18 +6,19 @@ use super::{
     file::PlanFile,
     first_of, interruptible, load, located,
     plan::{self, Planned},
-    progress::Lines,
+    progress::{Line, Lines},
+    traffic::{self, Canary, Hold},
 };
 use crate::{
     answers::{lines, table},
     args::Format,
-    config::Choice,
+    config::{Choice, Configuration, Release, Strategy},
     error::{Error, Result},
     exit::Exit,
     shell::Shell,
 };
 use clap::Args;
-use omnifn_deploy::{Known, Rollout};
+use omnifn_deploy::Share;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
@@ -27,6 +28,10 @@ use std::path::PathBuf;
 /// Builds them, plans what differs from what is there, and does it: all functions on all clouds at the same time. What is
 /// unchanged is left as it is. Killed or failed, it goes on from there when it is run again. With `--plan` it does just what was
 /// reviewed, or refuses with 1 and says what has changed since.
+///
+/// A new release gets all traffic at once, unless omnifn.toml says otherwise for the stage:
+/// `[stages.prod] release = { strategy = "canary", steps = [10, 50, 100] }` gives it the first of the steps, and `promote` the
+/// next one; with `wait = "5m"` the deploy waits and goes on by itself. `strategy = "hold"` gives it none until it is promoted.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Deploy {
@@ -36,9 +41,8 @@ pub(crate) struct Deploy {
     /// Do what was planned and reviewed, nothing else
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Leave the traffic where it is; `promote` moves it
-    #[arg(long)]
-    hold: bool,
+    #[command(flatten)]
+    hold: Hold,
     #[command(flatten)]
     agreed: Agreed,
     #[command(flatten)]
@@ -54,7 +58,8 @@ Examples:
   cargo omnifn deploy --stage local                        to the cloud on this machine
   cargo omnifn deploy orders --provider aws
   cargo omnifn deploy --stage prod --confirm prod          a protected stage, from a script
-  cargo omnifn deploy --plan plan.json --confirm prod      what was reviewed";
+  cargo omnifn deploy --plan plan.json --confirm prod      what was reviewed
+  cargo omnifn deploy --hold && cargo omnifn promote       nothing is invoked in between";
 
 /// What became of one function on one cloud.
 #[derive(Serialize)]
@@ -66,6 +71,9 @@ struct Row {
     steps: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     release: Option<String>,
+    /// How much of the traffic that release has, where it is not given all at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
 }
@@ -75,20 +83,15 @@ pub(crate) fn run(options: &Deploy, shell: &Shell) -> Result<Exit> {
     let (choice, functions) = chosen(options, reviewed.as_ref())?;
     let (project, configuration) = load(&choice, &functions)?;
     options.agreed.check(&configuration)?;
-    let manifest_path = choice.manifest_path.as_deref();
-    let mut deployments =
-        artifacts::deployments(&project, &configuration, &options.build, manifest_path, shell)?;
-    if options.hold {
-        for (_, deployment) in &mut deployments {
-            deployment.rollout = Rollout::Hold;
-        }
-    }
+    let mut deployments = artifacts::deployments(&project, &configuration, &options.build, shell)?;
+    let release = options.hold.over(&configuration.release);
+    traffic::hold_back(&mut deployments, &release);
     interruptible(async || {
         let clouds = Clouds::of(&configuration, &options.reach, &project, shell).await?;
         let planned = plan::all(deployments, &clouds).await?;
         if let Some(reviewed) = &reviewed {
             let plans: Vec<_> = planned.iter().map(|planned| planned.plan.clone()).collect();
-            reviewed.check(&plans)?;
+            reviewed.check(&release, &plans)?;
         }
         plan::warn_of_left_over(&clouds, &configuration, shell).await?;
         if planned.iter().any(|planned| !planned.plan.is_empty()) {
@@ -100,7 +103,7 @@ pub(crate) fn run(options: &Deploy, shell: &Shell) -> Result<Exit> {
             }
             options.agreed.ask(&configuration, deletes).await?;
         }
-        apply(planned, shell).await
+        apply(planned, &configuration, &release, shell).await
     })
 }
 
@@ -147,46 +150,35 @@ fn chosen(options: &Deploy, reviewed: Option<&PlanFile>) -> Result<(Choice, Vec<
 }
 
 /// Does it all at the same time. What fails does not keep the others from being done.
-async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
+async fn apply(
+    planned: Vec<Planned>,
+    configuration: &Configuration,
+    release: &Release,
+    shell: &Shell,
+) -> Result<Exit> {
     let progress = Lines::new(shell);
     let mut work = Vec::new();
     for planned in planned {
         let line = progress.add(planned.target.label());
-        work.push(async move {
-            let Planned { target, deployment, deployer, identity, plan } = planned;
-            let done = deployer.apply(&plan, Some(&deployment.code), &line).await;
-            match done {
-                Err(error) => Err(located(error, &target)),
-                Ok(known) => {
-                    let verb = if plan.is_empty() { "Unchanged" } else { "Deployed" };
-                    let row = Row {
-                        function: target.known.name.clone(),
-                        provider: target.provider.to_string(),
-                        region: identity.region.clone(),
-                        steps: plan.steps.iter().map(ToString::to_string).collect(),
-                        release: release(&known),
-                        url: known.url().map(str::to_owned),
-                    };
-                    let release = row.release.as_ref().map(|id| format!(" release {id}"));
-                    let Row { function, provider, region, .. } = &row;
-                    line.finish(
-                        verb,
-                        &format!(
-                            "{function} -> {provider} {region}{}",
-                            release.unwrap_or_default()
-                        ),
-                    );
-                    Ok(row)
-                }
-            }
-        });
+        work.push(one(planned, release.clone(), line));
     }
-    let (mut rows, mut errors) = (Vec::new(), Vec::new());
+    let (mut rows, mut canaries, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for done in concurrently(work).await {
         match done {
-            Ok(row) => rows.push(row),
+            Ok((row, canary)) => {
+                rows.push(row);
+                canaries.push(canary);
+            }
             Err(error) => errors.push(error),
         }
+    }
+    let mut under_way: Vec<Canary> = canaries.iter().flatten().cloned().collect();
+    if let Err(error) = traffic::go_on(&mut under_way, configuration, release, shell).await {
+        errors.push(error);
+    }
+    for (row, _) in rows.iter_mut().zip(&canaries).filter(|(_, canary)| canary.is_some()) {
+        let is_its = |canary: &&Canary| canary.target.label() == row.label();
+        row.percent = under_way.iter().find(is_its).map(|canary| canary.share.percent);
     }
     Shell::print(&match shell.format() {
         Format::Text => as_text(&rows),
@@ -196,10 +188,48 @@ async fn apply(planned: Vec<Planned>, shell: &Shell) -> Result<Exit> {
     if errors.is_empty() { Ok(Exit::Done) } else { Err(first_of(errors)) }
 }
 
-/// What it is called there: AWS tells a version, Google a revision.
-fn release(known: &Known) -> Option<String> {
-    let outputs = |name: &str| known.iter().find_map(|outputs| outputs.get(name)).cloned();
-    outputs("release").or_else(|| outputs("version")).or_else(|| outputs("revision"))
+/// One function on one cloud; where it does not get all traffic at once, what it has of it.
+async fn one(planned: Planned, release: Release, line: Line) -> Result<(Row, Option<Canary>)> {
+    let Planned { target, deployment, deployer, identity, plan } = planned;
+    let scope = deployment.scope.clone();
+    let is_gradual = release.strategy != Strategy::All;
+    let done = async {
+        let before = if is_gradual { traffic::newest(&deployer, &scope).await? } else { None };
+        let known = deployer.apply(&plan, Some(&deployment.code), &line).await?;
+        let share = if is_gradual {
+            traffic::begin(&deployer, &scope, &release, before.as_deref()).await?
+        } else {
+            None
+        };
+        Ok((known, share))
+    };
+    let (known, share) = done.await.map_err(|error| located(error, &target))?;
+    let row = Row {
+        function: target.known.name.clone(),
+        provider: target.provider.to_string(),
+        region: identity.region.clone(),
+        steps: plan.steps.iter().map(ToString::to_string).collect(),
+        release: known.release().map(str::to_owned),
+        percent: None,
+        url: known.url().map(str::to_owned),
+    };
+    let verb = if plan.is_empty() { "Unchanged" } else { "Deployed" };
+    let Row { function, provider, region, .. } = &row;
+    let release = row.release.as_ref().map(|id| format!(" release {id}")).unwrap_or_default();
+    let percent = match &share {
+        Some(Share { percent, .. }) if *percent < 100 => {
+            format!(" with {percent} % of the traffic")
+        }
+        _ => String::new(),
+    };
+    line.finish(verb, &format!("{function} -> {provider} {region}{release}{percent}"));
+    Ok((row, share.map(|share| Canary { target, deployer, scope, share })))
+}
+
+impl Row {
+    fn label(&self) -> String {
+        format!("{} ({})", self.function, self.provider)
+    }
 }
 
 fn as_text(rows: &[Row]) -> String {
@@ -208,6 +238,10 @@ fn as_text(rows: &[Row]) -> String {
             0 => "unchanged".to_owned(),
             1 => "1 change".to_owned(),
             count => format!("{count} changes"),
+        };
+        let what = match row.percent {
+            Some(percent) if percent < 100 => format!("{what}, {percent} % of the traffic"),
+            _ => what,
         };
         let url = row.url.clone().unwrap_or_default();
         vec![row.function.clone(), row.provider.clone(), row.region.clone(), what, url]

@@ -4,8 +4,8 @@ use super::provider::Location;
 use async_trait::async_trait;
 use omnifn_deploy::{
     Action, ApplyContext, Capability, Deployment, Error, Found, Identity, Invocation, Invoked,
-    LogLine, LogPage, LogQuery, Outputs, Permission, Properties, Provider, Release, Resource,
-    ResourceId, Result, Scope, Share, Step, TRAFFIC, URL, memory::InMemory,
+    LogLine, LogPage, LogQuery, Outputs, Permission, Properties, Provider, RELEASE, Release,
+    Resource, ResourceId, Result, Scope, Share, Step, TRAFFIC, URL, memory::InMemory,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -84,12 +84,10 @@ impl Provider for TestCloud {
     }
 
     fn capability(&self) -> Capability {
-        let cloud = if self.name == "gcp" {
-            omnifn_deploy::package::Provider::Gcp
-        } else {
-            omnifn_deploy::package::Provider::Aws
-        };
-        Capability::new(cloud)
+        match self.name {
+            "gcp" => omnifn_deploy::gcp::capability(),
+            _ => omnifn_deploy::aws::capability(),
+        }
     }
 
     async fn identity(&self) -> Result<Identity> {
@@ -152,7 +150,7 @@ impl Provider for TestCloud {
                 let archive = step.properties.get("sha256").and_then(Value::as_str);
                 let releases = state.releases.entry(step.id.name.clone()).or_default();
                 releases.push(archive.unwrap_or_default().to_owned());
-                outputs.insert("release".to_owned(), releases.len().to_string());
+                outputs.insert(RELEASE.to_owned(), releases.len().to_string());
                 outputs.insert(URL.to_owned(), format!("https://{}.example", step.id.name));
             }
             let stored = Stored {

@@ -1,5 +1,6 @@
 //! `cargo omnifn dev`: build, start everywhere, and then keep up with the sources or compare once.
 
+mod cloud;
 mod curl;
 mod report;
 mod watch;
@@ -13,6 +14,7 @@ use crate::{
     session::{Session, block_on, build::Build, functions::Functions},
     shell::Shell,
 };
+use cloud::Cloud;
 use omnifn_local::parity::Envelopes;
 
 pub(crate) fn run(options: &Dev, shell: &Shell) -> Result<Exit> {
@@ -24,7 +26,15 @@ pub(crate) fn run(options: &Dev, shell: &Shell) -> Result<Exit> {
     };
     block_on(async |interrupt| {
         if !options.once {
-            return keep_up(&session, interrupt).await;
+            let cloud =
+                if options.no_cloud { Cloud::None } else { Cloud::serve(&project, shell).await };
+            let done = keep_up(&session, interrupt).await;
+            tokio::select! {
+                () = cloud.stop() => {}
+                // Asked a second time: dropping it ends its processes at once.
+                () = interrupt.next() => {}
+            }
+            return done;
         }
         let data = options.data.as_deref();
         let compared = session
@@ -43,7 +53,10 @@ async fn keep_up(session: &Session<'_>, interrupt: &mut Interrupt) -> Result<Exi
     let mut functions = Functions::new(session);
     loop {
         let settled = tokio::select! {
-            () = interrupt.next() => break,
+            () = interrupt.next() => {
+                Shell::clear_line();
+                break;
+            }
             settled = build_and_run(session, &mut functions, &mut changes) => settled,
         };
         if let Err(error) = settled {

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    project::{Package, Project},
+    project::{Package, Project, sources_of},
     session::build::Program,
 };
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -156,13 +156,6 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// What stands behind the colon; spaces inside a path are escaped.
-fn sources_of(line: &str) -> Vec<PathBuf> {
-    let Some((_, sources)) = line.split_once(": ") else { return Vec::new() };
-    let sources = sources.replace("\\ ", "\0");
-    sources.split_whitespace().map(|path| path.replace('\0', " ").into()).collect()
-}
-
 fn failed(error: &dyn std::error::Error) -> Error {
     Error::failed("the sources cannot be watched")
         .caused_by(error)
@@ -171,12 +164,12 @@ fn failed(error: &dyn std::error::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sources, sources_of};
+    use super::Sources;
     use notify::{
         EventKind,
         event::{AccessKind, CreateKind, ModifyKind},
     };
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     #[test]
     fn only_what_the_programs_are_built_from_matters() {
@@ -195,13 +188,5 @@ mod tests {
         assert!(sources.matter(created, Path::new("/w/assets/new.html")));
         let read = EventKind::Access(AccessKind::Any);
         assert!(!sources.matter(read, Path::new("/w/src/main.rs")));
-    }
-
-    #[test]
-    fn cargo_tells_what_a_program_is_built_from() {
-        let line = "/w/target/debug/orders: /w/src/main.rs /w/my\\ assets/a.html";
-        let expected = ["/w/src/main.rs", "/w/my assets/a.html"].map(PathBuf::from);
-        assert_eq!(sources_of(line), expected);
-        assert_eq!(sources_of(""), Vec::<PathBuf>::new());
     }
 }

@@ -1,8 +1,9 @@
 //! Building the function crates with the user's own cargo.
 
-use super::Session;
+use super::{Session, group::Group};
 use crate::{
     args::Selection,
+    config,
     error::{Error, Result},
     project::{self, Package},
 };
@@ -17,6 +18,9 @@ use tokio::{
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     binaries: Vec<(&'a Package, &'a str)>,
+    /// As they are configured for all commands that build.
+    features: Vec<String>,
+    default_features: bool,
 }
 
 /// What became of it.
@@ -58,7 +62,11 @@ struct Target {
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn new(selection: &Selection, packages: Vec<&'a Package>) -> Result<Self> {
+    pub(crate) fn new(
+        selection: &Selection,
+        packages: Vec<&'a Package>,
+        configured: config::Build,
+    ) -> Result<Self> {
         let mut binaries = Vec::new();
         for package in packages {
             // The name lives as long as the package, not as long as the selection.
@@ -66,7 +74,8 @@ impl<'a> Plan<'a> {
                 binaries.push((package, binary));
             }
         }
-        Ok(Self { binaries })
+        let default_features = configured.default_features != Some(false);
+        Ok(Self { binaries, features: configured.features, default_features })
     }
 
     pub(crate) fn packages(&self) -> Vec<&'a Package> {
@@ -80,6 +89,8 @@ impl<'a> Plan<'a> {
         let mut child = command
             .spawn()
             .map_err(|error| failed("`cargo build` could not be started", &error))?;
+        // What cargo has started ends with it when this is dropped.
+        let mut group = Group::of(&child);
         let mut programs = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             let mut lines = BufReader::new(stdout).lines();
@@ -93,6 +104,7 @@ impl<'a> Plan<'a> {
         }
         let status = child.wait().await;
         let status = status.map_err(|error| failed("`cargo build` was lost", &error))?;
+        group.over();
         if !status.success() {
             return Ok(Build::Failed);
         }
@@ -124,7 +136,14 @@ impl<'a> Plan<'a> {
         for (_, binary) in &self.binaries {
             command.args(["--bin", binary]);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+        if !self.features.is_empty() {
+            command.arg("--features").arg(self.features.join(","));
+        }
+        if !self.default_features {
+            command.arg("--no-default-features");
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Group::lead(&mut command);
         command
     }
 

@@ -3,9 +3,11 @@
 
 pub(crate) mod build;
 pub(crate) mod functions;
+mod group;
 
 use crate::{
     args::Selection,
+    config::{Choice, Sources, all_but_last},
     error::{Error, Result},
     exit::Exit,
     interrupt::Interrupt,
@@ -14,6 +16,7 @@ use crate::{
 };
 use build::{Build, Plan};
 use functions::Functions;
+use omnifn_package::Cancel;
 
 /// What the parts of such a command look at.
 #[derive(Debug)]
@@ -45,7 +48,9 @@ impl<'a> Session<'a> {
         shell: &'a Shell,
     ) -> Result<Self> {
         let packages = project.select(&selection.package, selection.manifest_path.as_deref())?;
-        let plan = Plan::new(selection, packages)?;
+        let choice = Choice { manifest_path: selection.manifest_path.clone(), ..Choice::default() };
+        let configured = Sources::read(project, &choice).and_then(|sources| sources.build(None));
+        let plan = Plan::new(selection, packages, configured.map_err(all_but_last)?)?;
         let (function, port, is_watched) = (None, None, false);
         Ok(Self { selection, shell, project, plan, function, port, is_watched })
     }
@@ -59,7 +64,10 @@ impl<'a> Session<'a> {
         let mut functions = Functions::new(self);
         let done = tokio::select! {
             // Dropping the other side ends its processes at once.
-            () = interrupt.next() => None,
+            () = interrupt.next() => {
+                Shell::clear_line();
+                None
+            }
             done = async {
                 let Build::Done(programs) = self.plan.build(self).await? else {
                     return Err(Error::failed("`cargo build` failed; what is wrong stands above"));
@@ -103,6 +111,32 @@ impl<T> Once<T> {
             Self::Interrupted => Exit::Interrupted,
         }
     }
+}
+
+/// Runs `work`, which waits for nobody, on a thread of its own. Ctrl-C ends what it has started, and then it.
+pub(crate) fn cancellable<T: Send>(work: impl FnOnce(&Cancel) -> Result<T> + Send) -> Result<T> {
+    let cancel = Cancel::default();
+    std::thread::scope(|scope| {
+        block_on(async |interrupt| {
+            let (sender, done) = tokio::sync::oneshot::channel();
+            let worker = scope.spawn(|| sender.send(work(&cancel)).ok());
+            tokio::select! {
+                () = interrupt.next() => {
+                    cancel.cancel();
+                    worker.join().ok();
+                    Shell::clear_line();
+                    Err(Error::interrupted())
+                }
+                done = done => match done {
+                    Ok(done) => done,
+                    Err(_) => match worker.join() {
+                        Err(panic) => std::panic::resume_unwind(panic),
+                        Ok(_) => Err(Error::failed("the work was lost")),
+                    }
+                }
+            }
+        })
+    })
 }
 
 /// Runs a command that waits for things, on this thread.

@@ -178,3 +178,57 @@ fn the_doctor_looks_without_asking_anybody() {
     let (printed, _) = check(&command.output().unwrap(), 1);
     assert!(printed.contains("MISSING  cargo"), "{printed}");
 }
+
+#[test]
+fn the_events_that_a_program_handles_are_those_of_its_triggers() {
+    if !crate::project::BUILDS {
+        return;
+    }
+    let shop = Project::copy("shop");
+    let says = |trigger: &str| {
+        format!(r#"{{"version":1,"functions":[{{"name":"function","trigger":"{trigger}"}}]}}"#)
+    };
+    crate::deploy::program(&shop, "thumbs", &says("queue"));
+    // Nothing was built: it says nothing yet.
+    shop.check(&["check", "thumbs"], 0);
+    shop.check(&["build", "-p", "thumbs", "-q", "--offline"], 0);
+    let (_, log) = shop.check(&["check", "thumbs"], 3);
+    let expected = "error[OF0022]: thumbs (aws): trigger `photos` is of kind `storage`, but the program's function handles `queue`\n  \
+                    --> thumbs/Cargo.toml:10 package.metadata.omnifn.triggers.photos\n  \
+                    the program says so at thumbs/src/main.rs:1\n";
+    assert!(log.contains(expected), "{log}");
+    let (printed, _) = shop.check(&["check", "thumbs", "--format", "json"], 3);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(report["findings"][0]["details"][0], "the program says so at thumbs/src/main.rs:1");
+    // What has changed since says nothing either, until it is built.
+    shop.write(
+        "thumbs/src/main.rs",
+        &format!("fn main() {{ println!(\"{{}}\", r#\"{}\"#) }}\n", says("storage")),
+    );
+    shop.check(&["check", "thumbs"], 0);
+    shop.check(&["build", "-p", "thumbs", "-q", "--offline"], 0);
+    shop.check(&["check", "thumbs"], 0);
+
+    let several = r#"[{"name":"create-order","trigger":"http"},{"name":"send","trigger":"queue"}]"#;
+    let manifest = format!(r#"{{"version":1,"functions":{several}}}"#);
+    crate::deploy::program(&shop, "orders", &manifest);
+    shop.check(&["build", "-p", "orders", "-q", "--offline"], 0);
+    let (_, log) = shop.check(&["check", "create-order", "ship"], 3);
+    assert!(!log.contains("create-order (aws)"), "{log}");
+    let expected = "error[OF0005]: ship (aws): the program has no function `ship`: it has `create-order`, `send`";
+    assert!(log.contains(expected) && log.contains("the program is orders/src/main.rs"), "{log}");
+}
+
+#[test]
+fn what_check_takes_is_what_a_deployer_takes() {
+    // Names that omnifn sets by itself, and processors for little memory.
+    finds(&["functions.ship.env.OMNIFN_FUNCTION=x"], &["OF0013 ship (aws)"]);
+    finds(
+        &[
+            "functions.ship.gcp.cpu=0.1",
+            "functions.ship.gcp.memory=1GiB",
+            "functions.ship.gcp.concurrency=1",
+        ],
+        &["OF0040 ship (gcp)"],
+    );
+}

@@ -263,7 +263,7 @@ fn without_a_cloud_it_is_asked_for() {
 }
 
 /// A program that says what omnifn's would say of itself, and is quick to build.
-fn program(shop: &Project, package: &str, manifest: &str) {
+pub(crate) fn program(shop: &Project, package: &str, manifest: &str) {
     let stub = shop.path("omnifn");
     fs::create_dir_all(stub.join("src")).unwrap();
     fs::write(stub.join("src/lib.rs"), "").unwrap();

@@ -2,7 +2,7 @@ use crate::project::{check, omnifn};
 use std::time::{Duration, Instant};
 
 /// Every command, as `--help` lists them.
-const COMMANDS: &[&str] = &[
+pub(crate) const COMMANDS: &[&str] = &[
     "",
     "new",
     "init",

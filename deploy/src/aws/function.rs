@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 pub(super) const KIND: &str = "function";
 /// What its outputs are called.
-pub(super) const VERSION: &str = "version";
+pub(super) const VERSION: &str = crate::RELEASE;
 pub(super) const ARN: &str = "arn";
 /// The runtime, and what it starts: docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, read 2026-11.
 const RUNTIME: &str = "provided.al2023";

@@ -5,7 +5,7 @@ const QUOTAS: &str =
     "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, read 2026-11";
 
 /// What Lambda takes. Reserved names: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, read 2026-11.
-pub(super) fn capability() -> Capability {
+pub fn capability() -> Capability {
     let mut capability = Capability::new(Provider::Aws)
         .limit(Measure::Memory, 128..=10_240, QUOTAS)
         .limit(Measure::Timeout, 1..=900, QUOTAS)

@@ -47,6 +47,7 @@ mod upload;
 mod url;
 
 pub use builder::Builder;
+pub use limits::capability;
 
 use crate::{
     Action, ApplyContext, Capability, Deployment, Error, Found, Identity, Invocation, Invoked,

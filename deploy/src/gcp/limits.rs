@@ -21,7 +21,8 @@ const CONCURRENCY: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// What Cloud Run takes unless told otherwise (golden logs of k8s-config-connector's `runservicebasic`).
 const DEFAULT_CONCURRENCY: u32 = 80;
 
-pub(super) fn capability() -> Capability {
+/// What Cloud Run takes, without asking it.
+pub fn capability() -> Capability {
     let mut capability = Capability::new(Cloud::Gcp)
         .limit(Measure::Memory, 128..=32 * 1024, MEMORY)
         .limit(Measure::Timeout, 1..=3_600, TIMEOUT);

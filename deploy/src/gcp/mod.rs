@@ -42,6 +42,7 @@ mod wire;
 
 pub use credentials::GcpCredentials;
 pub use endpoints::GcpEndpoints;
+pub use limits::capability;
 
 use crate::{
     ApplyContext, Capability, Code, Deployment, Error, Found, Identity, Invocation, Invoked,

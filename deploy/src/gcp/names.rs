@@ -16,7 +16,7 @@ pub(super) const EVENTARC: &str = "eventarc";
 pub(super) const JOB: &str = "job";
 
 /// The output of a service: the name of its newest revision.
-pub(super) const REVISION: &str = "revision";
+pub(super) const REVISION: &str = crate::RELEASE;
 
 /// Who everybody is, for IAM.
 pub(super) const EVERYBODY: &str = "allUsers";
