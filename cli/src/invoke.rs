@@ -208,9 +208,13 @@ fn remotely(options: &Invoke, told: Option<&Sample>, shell: &Shell) -> Result<Ex
     let project = Project::load(options.choice.manifest_path.as_deref())?;
     let configuration = Configuration::load(&project, &options.choice, &names)?;
     let [target] = configuration.targets.as_slice() else {
-        let labels: Vec<_> = configuration.targets.iter().map(Target::label).collect();
-        return Err(several(labels.iter().map(String::as_str))
-            .details(["a function on one cloud: NAME --provider PROVIDER".to_owned()]));
+        let command = |target: &Target| {
+            let Target { known, provider, .. } = target;
+            format!("`cargo omnifn invoke {} --remote --provider {provider}`", known.name)
+        };
+        let commands: Vec<_> = configuration.targets.iter().map(command).collect();
+        return Err(Error::usage("an event goes to one function on one cloud")
+            .help(format!("choose one: {}", commands.join(", "))));
     };
     let configured = target.settings.trigger().ok().flatten();
     let trigger = configured.or(told.map(Sample::trigger)).unwrap_or(Trigger::Direct);

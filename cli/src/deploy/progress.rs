@@ -3,7 +3,11 @@
 use crate::shell::Shell;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use omnifn_deploy::{Action, Event, Progress, Step};
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The lines of all functions.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub(super) struct Line {
     shell: Shell,
     label: String,
     bar: Option<(MultiProgress, ProgressBar)>,
+    /// What was said last, where lines stay: waiting for one thing is told once.
+    said: Mutex<String>,
 }
 
 const REDRAW: Duration = Duration::from_millis(120);
@@ -41,17 +47,21 @@ impl Lines {
             bar.enable_steady_tick(REDRAW);
             (moving.clone(), bar)
         });
-        Line { shell: self.shell.clone(), label, bar }
+        Line { shell: self.shell.clone(), label, bar, said: Mutex::default() }
     }
 }
 
 impl Line {
     fn say(&self, verb: &str, message: &str) {
-        match &self.bar {
-            Some((_, bar)) => {
-                bar.set_message(format!("{}: {} {message}", self.label, verb.to_lowercase()));
-            }
-            None => self.shell.status(verb, &format!("{} {message}", self.label)),
+        if let Some((_, bar)) = &self.bar {
+            bar.set_message(format!("{}: {} {message}", self.label, verb.to_lowercase()));
+            return;
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = format!("{} {message}", self.label);
+        if *said != line {
+            self.shell.status(verb, &line);
+            *said = line;
         }
     }
 }

@@ -196,7 +196,8 @@ fn what_is_deployed_is_invoked_and_tells_what_it_wrote() {
     let (printed, _) = shop.check(&google, 0);
     assert_eq!(json(&printed)["release"], "1");
     let (_, log) = shop.check(&["invoke", "--remote"], 2);
-    assert!(log.contains("it is not told which function is meant"), "{log}");
+    assert!(log.contains("an event goes to one function on one cloud"), "{log}");
+    assert!(log.contains("`cargo omnifn invoke ship --remote --provider gcp`"), "{log}");
     let other = ["invoke", "ship", "--remote", "--provider", "aws", "--example", "http"];
     let (_, log) = shop.check(&other, 2);
     assert!(log.contains("the function handles queue events, but this is one of http"), "{log}");

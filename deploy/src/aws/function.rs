@@ -245,7 +245,7 @@ pub(super) async fn put(
     } else {
         Failures::Mended
     };
-    let there = settled(call, context, "the function becomes active", failures).await?;
+    let there = settled(call, context, "the function to become active", failures).await?;
     let there_tags = tags::from_map(there.tags());
     if step.action == crate::Action::Create && tags::owner(call, &there_tags) == Owner::Other {
         return Err(Error::NotOurs { id: step.id.clone() });
@@ -425,7 +425,7 @@ async fn update(
         let update = update.architectures(architecture).set_zip_file(code.zip_file);
         let update = update.set_s3_bucket(code.s3_bucket).set_s3_key(code.s3_key).send().await;
         update.map_err(|error| failed(&format!("UpdateFunctionCode {name}"), error))?;
-        let what = "the new code is there";
+        let what = "the new code to be there";
         let there = settled(call, context, what, Failures::Told).await?;
         revision = there.configuration().and_then(|there| there.revision_id().map(str::to_owned));
     }
@@ -446,7 +446,7 @@ async fn update(
             update.map_err(|error| failed(&format!("UpdateFunctionConfiguration {name}"), error))
         };
         call.aws.budget.run(is_unready_role, attempt).await?;
-        settled(call, context, "the new configuration is there", Failures::Told).await?;
+        settled(call, context, "the new configuration to be there", Failures::Told).await?;
     }
     Ok(())
 }
@@ -491,7 +491,7 @@ async fn publish(call: Call<'_>, wanted: &Function, context: &ApplyContext<'_>) 
             .qualifier(&version);
         let answer = get.send().await.map_err(|error| failed("GetFunctionConfiguration", error))?;
         if answer.state() == Some(&State::Pending) {
-            let what = "the version becomes active";
+            let what = "the version to become active";
             context.progress.on(Event::Waiting { provider: super::NAME, scope: call.scope, what });
             let (waited, last) = (call.aws.budget.time, "it is pending".to_owned());
             let what = format!("version {version} of `{name}`");

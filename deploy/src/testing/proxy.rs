@@ -77,6 +77,7 @@ struct Calls {
     made: Vec<String>,
     sent: Vec<Sent>,
     cut: Option<(usize, Cut)>,
+    named: Option<(String, Cut)>,
 }
 
 /// The largest body that is passed on, in bytes.
@@ -99,6 +100,11 @@ impl Proxy {
     /// `http://127.0.0.1:41234`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Lets the next call go wrong whose method and path begin so: `POST /2015-03-31/functions`.
+    pub fn cut(&self, call: impl Into<String>, cut: Cut) {
+        self.state.calls().named = Some((call.into(), cut));
     }
 
     /// The method and path of every call so far.
@@ -132,8 +138,11 @@ impl State {
     fn note(&self, request: &Request<Incoming>) -> Option<Cut> {
         let mut calls = self.calls();
         let number = calls.made.len();
-        calls.made.push(format!("{} {}", request.method(), request.uri()));
-        calls.cut.take_if(|(cut, _)| *cut == number).map(|(_, cut)| cut)
+        let call = format!("{} {}", request.method(), request.uri());
+        let named = calls.named.take_if(|(named, _)| call.starts_with(&*named));
+        calls.made.push(call);
+        let numbered = calls.cut.take_if(|(cut, _)| *cut == number);
+        named.map(|(_, cut)| cut).or(numbered.map(|(_, cut)| cut))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod aws;
 mod aws_cloud;
+mod aws_faults;
 mod aws_live;
 mod aws_local;
 mod aws_peer;
