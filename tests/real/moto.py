@@ -132,7 +132,7 @@ def notifications(cloud):
     equal([one["Id"] for one in found["QueueConfigurations"]], ["other"])
     (ours,) = found["LambdaFunctionConfigurations"]
     equal((ours["Id"], ours["LambdaFunctionArn"]), ("shop-test-resize-photos", live("resize")))
-    equal(sorted(ours["Events"]), ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
+    equal(sorted(ours["Events"]), ["s3:LifecycleExpiration:Delete", "s3:ObjectCreated:*", "s3:ObjectRemoved:Delete"])
 
 
 def rule(cloud):
