@@ -30,7 +30,8 @@ async fn plan(deployer: &Deployer, deployment: &Deployment) -> Plan {
     }
 }
 
-pub(super) fn chain(error: &Error) -> String {
+/// What an error says, with all its causes: for a test that fails.
+pub fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {

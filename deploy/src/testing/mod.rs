@@ -17,6 +17,6 @@ mod proxy;
 mod throttling;
 
 pub use archive::{archive, archive_for, deployment};
-pub use conformance::conformance;
+pub use conformance::{chain, conformance};
 pub use converge::{Run, converges};
 pub use proxy::{Cut, Proxy, Sent};

@@ -1,7 +1,8 @@
 //! The AWS of this machine, with what deployments refer to, and what is deployed there.
 
+use crate::folder::copy;
 use omnifn_deploy::{
-    Code, Deployer, Deployment, Error, LogQuery, Scope, Settings,
+    Code, Deployer, Deployment, LogQuery, Scope, Settings,
     aws::{Aws, Builder},
     package::{self, Architecture, Program, Provider, Target},
     retry::Budget,
@@ -150,18 +151,6 @@ impl Clouds {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&to).unwrap();
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
 /// Which waits for little, since everything is near.
 pub(crate) fn builder(endpoint: &str) -> Builder {
     let budget = Budget::of(Duration::from_secs(20))
@@ -213,16 +202,6 @@ pub(crate) fn pack(program: &Path) -> Result<Code, package::Error> {
 pub(crate) fn of(function: &str, settings: Value, code: Code) -> Deployment {
     let scope = Scope::new("shop", "test", function).unwrap();
     Deployment::new(scope, self::settings(settings), code).unwrap()
-}
-
-pub(crate) fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// What was sent and changes something: method, path or name of the call, and the body.

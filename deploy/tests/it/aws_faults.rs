@@ -1,7 +1,10 @@
 //! What else goes wrong in the midst of a deploy: credentials that expire, and somebody who deploys the same.
 
-use crate::aws_cloud::{Cloud, aws, chain, deployment};
-use omnifn_deploy::{Deployer, Deployment, Silent, testing::Cut};
+use crate::aws_cloud::{Cloud, aws, deployment};
+use omnifn_deploy::{
+    Deployer, Deployment, Silent,
+    testing::{Cut, chain},
+};
 use serde_json::json;
 
 fn orders() -> Deployment {

@@ -1,8 +1,11 @@
 //! What cannot be had on AWS is refused, with what to do about it, and nothing secret is told.
 
-use crate::aws_cloud::{Cloud, aws, builder, chain, deployment, pack, program, writes};
+use crate::aws_cloud::{Cloud, aws, builder, deployment, pack, program, writes};
 use omnifn_deploy::{
-    Action, Deployer, Deployment, Error, Scope, Silent, aws::Aws, package::Provider, testing,
+    Action, Deployer, Deployment, Error, Scope, Silent,
+    aws::Aws,
+    package::Provider,
+    testing::{self, chain},
 };
 use serde_json::json;
 use std::{

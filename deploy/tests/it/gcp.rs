@@ -1,16 +1,16 @@
 //! Google, as the control plane on this machine has it: what is deployed there runs.
 
+use crate::folder::copy;
 use omnifn_deploy::{
     Action, Deployer, Deployment, Error, Invocation, LogQuery, Rollout, Scope, Settings, Silent,
     gcp::{Gcp, GcpCredentials},
     package::{Kind, Provider, Target},
     retry::Budget,
-    testing::{self, Cut, Proxy},
+    testing::{self, Cut, Proxy, chain},
 };
 use omnifn_local::{GcpApi, GcpApiOptions};
 use serde_json::{Value, json};
 use std::{
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -89,18 +89,6 @@ impl Clouds {
         let endpoint = cloud.api.endpoint();
         self.started.lock().unwrap().push(cloud);
         endpoint
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&to).unwrap();
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 
@@ -185,16 +173,6 @@ pub(crate) fn triggered(kind: Kind, triggers: &Value) -> Deployment {
             "triggers": triggers,
         }),
     )
-}
-
-pub(crate) fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What is refused on Google, and what is said of it.
 
-use crate::gcp::{Clouds, PROJECT, REGION, chain, deployment, gcp, identity, public};
+use crate::gcp::{Clouds, PROJECT, REGION, deployment, gcp, identity, public};
+use omnifn_deploy::testing::chain;
 use omnifn_deploy::{
     Action, Deployer, Error, Provider as _, Silent,
     gcp::{Gcp, GcpCredentials, GcpEndpoints},

@@ -8,6 +8,7 @@ mod aws_local;
 mod aws_peer;
 mod aws_refusals;
 mod aws_slow;
+mod folder;
 mod gcp;
 mod gcp_refusals;
 mod gcp_typed;
